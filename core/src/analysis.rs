@@ -1,0 +1,124 @@
+//! One frame through the models: faces, quality, and, only if quality allows, the costly checks.
+
+use std::time::Duration;
+
+use crate::{
+    Error,
+    face::{Face, HeadPose},
+    frame::Frame,
+    pack::Pack,
+    runtime::{Runtime, RuntimeError},
+    verdict::{CheckId, Detail, ModelRef, RawMeasure},
+};
+
+/// What to run on a frame; a policy makes it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Checks to run. Those whose id is not here are left out (quality measures are cheap and always run).
+    pub checks: Vec<CheckId>,
+    /// Quality checks that must reach this score before liveness, deepfake and embedding are run on the frame.
+    pub gates: Vec<(CheckId, f32)>,
+    /// Whether the face's embedding is wanted (for FrameContinuity or FaceMatch).
+    pub embedding: bool,
+}
+
+/// How one check on one frame ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It gave a number.
+    Scored {
+        /// 0..=1, 1 = bona fide or best.
+        score: f32,
+        /// The measure behind it.
+        raw: RawMeasure,
+    },
+    /// It did not run.
+    NotRun(Detail),
+    /// It broke.
+    Broken(Detail),
+}
+
+/// One check on one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Which.
+    pub id: CheckId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The models that took part.
+    pub models: Vec<ModelRef>,
+    /// Time spent.
+    pub duration: Duration,
+}
+
+impl Measurement {
+    /// The score, where there is one.
+    pub fn score(&self) -> Option<f32> {
+        match self.outcome {
+            Outcome::Scored { score, .. } => Some(score),
+            Outcome::NotRun(_) | Outcome::Broken(_) => None,
+        }
+    }
+}
+
+/// Side of [`MotionPrint`]'s square, in cells.
+pub const MOTION_SIDE: usize = 32;
+
+/// A small grey picture of the judged face and its surroundings, kept per frame to tell a live view from a still image:
+/// the square of twice the box's longer side around the box's centre, area-averaged to 32x32 cells, luma 0..=255. It is
+/// far too coarse to recognise anyone by, and is dropped with the session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MotionPrint {
+    /// Row-major luma.
+    pub cells: Box<[f32; MOTION_SIDE * MOTION_SIDE]>,
+}
+
+/// What was found in one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameAnalysis {
+    /// Width of the upright frame, pixels.
+    pub width: u32,
+    /// Height of the upright frame, pixels.
+    pub height: u32,
+    /// Faces, largest first; the first is the judged one.
+    pub faces: Vec<Face>,
+    /// Pose of the first face.
+    pub pose: Option<HeadPose>,
+    /// One per check that was asked for or is cheap, in the order of [`CheckId::ALL`].
+    pub measurements: Vec<Measurement>,
+    /// The face as a unit vector, where it was asked for and could be made.
+    pub embedding: Option<Vec<f32>>,
+    /// For StillImage; `None` without a face.
+    pub motion: Option<MotionPrint>,
+    /// Time of the whole analysis.
+    pub duration: Duration,
+}
+
+impl FrameAnalysis {
+    /// The measurement of a check, if it was made or tried.
+    pub fn measurement(&self, id: CheckId) -> Option<&Measurement> {
+        self.measurements.iter().find(|measurement| measurement.id == id)
+    }
+}
+
+/// A worker's own models. Neither `Send` nor `Sync`: make one on each worker thread.
+pub struct Analyzer {}
+
+impl Analyzer {
+    /// Loads every model of the pack.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where a model does not load; [`Error::Pack`] where a rule does not fit its role.
+    pub fn load(_pack: &Pack, _runtime: &dyn Runtime) -> Result<Self, Error> {
+        unimplemented!()
+    }
+
+    /// Analyses one frame. Quality failures and absent models are outcomes, not errors.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Run`] where the detector breaks: then nothing is known about the frame. A later model that breaks
+    /// leaves [`Outcome::Broken`] on its check.
+    pub fn analyze(&mut self, _frame: &Frame, _plan: &Plan) -> Result<FrameAnalysis, RuntimeError> {
+        unimplemented!()
+    }
+}

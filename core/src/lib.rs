@@ -1,0 +1,23 @@
+//! Lifesign's core: frames in, hints and one verdict out.
+//!
+//! The core knows no server, no foreign-function interface and no command line. It does no I/O but reading a model pack
+//! from a folder, keeps no global state but ONNX Runtime's own, and never sees a clock: callers pass the time in.
+//!
+//! The data flows one way: bytes → [`frame::Frame`] → faces → quality → (only if quality allows) liveness, deepfake and
+//! embedding → [`analysis::FrameAnalysis`] → [`session::Session`] → [`verdict::Verdict`].
+
+pub mod analysis;
+pub mod deepfake;
+pub mod error;
+pub mod face;
+pub mod frame;
+pub mod liveness;
+pub mod matching;
+pub mod pack;
+pub mod policy;
+pub mod quality;
+pub mod runtime;
+pub mod session;
+pub mod verdict;
+
+pub use error::Error;

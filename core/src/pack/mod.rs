@@ -1,0 +1,93 @@
+//! Model packs: a folder, or bytes in the binary, with a manifest that says what each file is and must hash to.
+
+mod manifest;
+
+pub use manifest::*;
+
+use std::sync::Arc;
+
+use crate::verdict::PackRef;
+
+/// Why a pack cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// A file cannot be read.
+    #[error("pack {pack}: {file}: {what}")]
+    Unreadable {
+        /// Folder or id.
+        pack: String,
+        /// File name.
+        file: String,
+        /// What the system said.
+        what: String,
+    },
+    /// The manifest is not valid.
+    #[error("pack {pack}: pack.toml: {what}")]
+    Manifest {
+        /// Folder or id.
+        pack: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file is not the one the manifest names.
+    #[error("pack {pack}: {file}: expected {expected}, found {actual}")]
+    Altered {
+        /// Folder or id.
+        pack: String,
+        /// File name.
+        file: String,
+        /// Size or hash in the manifest.
+        expected: String,
+        /// Size or hash found.
+        actual: String,
+    },
+    /// A model ran and gave other numbers than when the pack was made.
+    #[error("pack {pack}: self-test of {model}: {what}")]
+    SelfTest {
+        /// Pack id.
+        pack: String,
+        /// Model name.
+        model: String,
+        /// What differs.
+        what: String,
+    },
+    /// This build carries no built-in pack.
+    #[error("this build carries no built-in model pack; name one with --pack")]
+    NoBuiltin,
+}
+
+/// A verified pack: its manifest and every model's bytes, whose hashes were checked when it was opened.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    manifest: Manifest,
+    sha256: String,
+    files: Vec<Arc<[u8]>>,
+}
+
+impl Pack {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Id, version, assurance and hash.
+    pub fn reference(&self) -> PackRef {
+        PackRef {
+            id: self.manifest.pack.id.clone(),
+            version: self.manifest.pack.version.clone(),
+            assurance: self.manifest.pack.assurance,
+            sha256: self.sha256.clone(),
+        }
+    }
+
+    /// The models of a role with their bytes, in the manifest's order.
+    pub fn models(&self, role: Role) -> impl Iterator<Item = (&ModelSpec, &[u8])> {
+        self.manifest.models.iter().zip(&self.files).filter(move |(spec, _)| spec.role == role).map(|(s, f)| (s, &**f))
+    }
+
+    /// Whether the pack has a model of this role.
+    pub fn has(&self, role: Role) -> bool {
+        self.manifest.models.iter().any(|spec| spec.role == role)
+    }
+}

@@ -1,0 +1,3 @@
+//! The lifesign program as a library: configuration, engine, gRPC server, command line.
+
+pub mod setup;

@@ -1,0 +1,3 @@
+//! The `lifesign` program.
+
+fn main() {}
