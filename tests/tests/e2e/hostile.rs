@@ -123,8 +123,7 @@ async fn bad_media_is_refused_by_name() {
     // Sixty megabytes are refused by the message limit before they are all read.
     let settled = open.server.memory_kib("VmRSS");
     for _ in 0..4 {
-        let request =
-            CheckMediaRequest { media: Some(Media::Image(image(noise(60 << 20), ""))), ..Default::default() };
+        let request = CheckMediaRequest { media: Some(Media::Image(image(noise(60 << 20), ""))), ..Default::default() };
         let status = client.check_media(request).await.expect_err("too large");
         assert!(
             matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted | Code::InvalidArgument | Code::Unknown),
@@ -194,7 +193,8 @@ async fn disorder_on_a_stream_is_an_invalid_argument() {
     for (name, messages) in cases {
         let status = stream_status(&mut client, messages).await;
         // What follows Finish may also come too late to be read: then the stream ends as if it had not been sent.
-        let fine = status.code() == Code::InvalidArgument || (name == "frames after Finish" && status.code() == Code::Ok);
+        let fine =
+            status.code() == Code::InvalidArgument || (name == "frames after Finish" && status.code() == Code::Ok);
         assert!(fine, "{name}: {status:?}");
     }
     let none = stream_status(&mut client, vec![start(), finish()]).await;

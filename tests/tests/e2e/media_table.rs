@@ -27,8 +27,7 @@ fn decisions_equal_the_reference_at_one_half() {
     }
     let pack = media::open_pack(&shared);
     let labels = ["live", "replay", "print", "mask"];
-    let files: Vec<PathBuf> =
-        labels.iter().flat_map(|label| media::files(&shared.join("media").join(label))).collect();
+    let files: Vec<PathBuf> = labels.iter().flat_map(|label| media::files(&shared.join("media").join(label))).collect();
 
     let ours = Command::new(tools::lifesign())
         .args(["check", "--json", "--policy", "presentation-attack-only", "--pack"])
@@ -57,9 +56,9 @@ fn decisions_equal_the_reference_at_one_half() {
     for ((path, ours), reference) in files.iter().zip(&ours).zip(&reference) {
         let label = labels.iter().find(|label| path.parent().is_some_and(|p| p.ends_with(label))).expect("a label");
         let verdict = &ours["verdict"];
-        let attack = verdict["checks"].as_array().and_then(|checks| {
-            checks.iter().find(|check| check["id"] == "PresentationAttack")
-        });
+        let attack = verdict["checks"]
+            .as_array()
+            .and_then(|checks| checks.iter().find(|check| check["id"] == "PresentationAttack"));
         let score = attack.and_then(|check| check["score"].as_f64());
         let passed = attack.is_some_and(|check| check["state"] == "CHECK_STATE_PASSED");
         let counts = table.entry(label).or_default();
