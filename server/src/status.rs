@@ -42,6 +42,14 @@ pub enum Fault {
         /// Why.
         error: FrameError,
     },
+    /// A frame of a stream was refused.
+    #[error("chunk.data: frame {index}: {error}")]
+    StreamMedia {
+        /// The frame's index.
+        index: u64,
+        /// Why.
+        error: FrameError,
+    },
     /// A field's value is not acceptable.
     #[error("{field}: {what}")]
     Field {
@@ -72,6 +80,9 @@ pub enum Fault {
         /// Allowed.
         limit: u64,
     },
+    /// A message that is not the protocol buffer it should be.
+    #[error("the message cannot be read")]
+    MessageMalformed,
     /// The policy named does not exist.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -169,6 +180,40 @@ impl Fault {
         }
     }
 
+    /// What the transport said of the client's side. It has three kinds of things to say: a message beyond the limit, a
+    /// message that cannot be read, or that there is no client any more.
+    pub fn from_transport(code: Code, message_limit: u64) -> Self {
+        match code {
+            Code::OutOfRange => Fault::MessageTooLarge { limit: message_limit },
+            Code::Internal => Fault::MessageMalformed,
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::InvalidArgument
+            | Code::DeadlineExceeded
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::Unimplemented
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::Unauthenticated => Fault::ClientGone,
+        }
+    }
+
+    /// The stable reason, as in the status's `ErrorInfo`.
+    pub fn reason(&self) -> &'static str {
+        self.shape().reason
+    }
+
+    /// The code of the status.
+    pub fn code(&self) -> Code {
+        self.shape().code
+    }
+
     /// The fault as the status that goes over the wire.
     pub fn status(&self) -> Status {
         let shape = self.shape();
@@ -189,6 +234,7 @@ impl Fault {
     fn shape(&self) -> Shape {
         match self {
             Fault::Media { field, error } => frame_shape(error).field(field),
+            Fault::StreamMedia { index, error } => frame_shape(error).field("chunk.data").meta("frame_index", index),
             Fault::Field { field, reason, .. } => Shape::new(Code::InvalidArgument, reason).field(field),
             Fault::OverLimit { field, reason, limit, actual, .. } => {
                 Shape::new(Code::InvalidArgument, reason).field(field).limit(limit, actual)
@@ -196,6 +242,7 @@ impl Fault {
             Fault::MessageTooLarge { limit } => {
                 Shape::new(Code::InvalidArgument, "MESSAGE_TOO_LARGE").meta("limit", limit)
             }
+            Fault::MessageMalformed => Shape::new(Code::InvalidArgument, "MESSAGE_MALFORMED"),
             Fault::Policy(error) => policy_shape(error),
             Fault::RequestIdReused => Shape::new(Code::InvalidArgument, "REQUEST_ID_REUSED").field("request_id"),
             Fault::StartMissing => Shape::new(Code::InvalidArgument, "START_MISSING").field("start"),

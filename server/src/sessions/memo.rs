@@ -30,8 +30,8 @@ pub enum MemoError<E> {
     #[error("this request_id was used with other content")]
     Reused,
     /// The call itself failed.
-    #[error(transparent)]
-    Call(#[from] E),
+    #[error("{0}")]
+    Call(E),
 }
 
 struct Entry<T> {
@@ -82,7 +82,7 @@ impl<T: Clone> Memo<T> {
         F: Future<Output = Result<T, E>>,
     {
         let cell = self.cell(id, content, now).ok_or(MemoError::Reused)?;
-        Ok(cell.get_or_try_init(call).await?.clone())
+        cell.get_or_try_init(call).await.cloned().map_err(MemoError::Call)
     }
 
     /// The cell of `id`, a new one where there is none; `None` where it holds other content.

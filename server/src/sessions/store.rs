@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 use super::token::{NONCE_BYTES, Token, TokenHash, random_bytes};
 
+/// A stream ends its own session in time. This much later the store does it, should the stream have failed to.
+const STREAM_GRACE: Duration = Duration::from_secs(5);
+
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -135,11 +138,11 @@ struct Entry {
 impl Entry {
     /// Brings the entry up to `now`; `false` where it is to be forgotten.
     fn refresh(&mut self, now: SystemTime, remember: Duration) -> bool {
-        if now < self.view.expires {
+        let grace = if self.view.state == State::Active { STREAM_GRACE } else { Duration::ZERO };
+        if now < self.view.expires + grace {
             return true;
         }
         if !self.view.state.has_ended() {
-            // An active session's own stream ends it in time; this is for streams that were torn down without a word.
             self.view.state = State::Expired;
             self.view.expires += remember;
             self.cancelled.cancel();
