@@ -7,7 +7,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use lifesign_core::{Error as CoreError, frame::FrameError, pack::PackError, policy::PolicyError, runtime::RuntimeError};
+use lifesign_core::{
+    Error as CoreError, frame::FrameError, pack::PackError, policy::PolicyError, runtime::RuntimeError,
+};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -255,12 +257,10 @@ impl Fault {
             Fault::InlineNotAllowed => {
                 Shape::new(Code::FailedPrecondition, "INLINE_SESSION_NOT_ALLOWED").field("start.config")
             }
-            Fault::Create(CreateError::Full(full)) => {
-                Shape::new(Code::ResourceExhausted, "TOO_MANY_SESSIONS")
-                    .meta("limit", full.limit)
-                    .retry(full.retry_after)
-                    .quota("sessions")
-            }
+            Fault::Create(CreateError::Full(full)) => Shape::new(Code::ResourceExhausted, "TOO_MANY_SESSIONS")
+                .meta("limit", full.limit)
+                .retry(full.retry_after)
+                .quota("sessions"),
             Fault::Create(CreateError::Random(_)) => Shape::new(Code::Internal, "INTERNAL"),
             Fault::Busy(busy) => Shape::new(Code::ResourceExhausted, "QUEUE_FULL")
                 .meta("workers", busy.workers)
@@ -466,7 +466,10 @@ mod tests {
     fn a_full_queue_says_when_to_come_back() {
         let retry_after = Duration::from_millis(300);
         let (code, reason, field, retry) = detail(Busy { retry_after, workers: 2, queued: 8 }.into());
-        assert_eq!((code, reason.as_str(), field, retry), (Code::ResourceExhausted, "QUEUE_FULL", None, Some(retry_after)));
+        assert_eq!(
+            (code, reason.as_str(), field, retry),
+            (Code::ResourceExhausted, "QUEUE_FULL", None, Some(retry_after))
+        );
     }
 
     #[test]

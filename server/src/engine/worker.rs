@@ -48,12 +48,7 @@ impl<F> Worker<F>
 where
     F: Fn() -> Result<Box<dyn Judge>, CoreError>,
 {
-    pub(super) fn new(
-        index: usize,
-        load: Arc<F>,
-        jobs: flume::Receiver<Queued>,
-        average: Arc<LoadAverage>,
-    ) -> Self {
+    pub(super) fn new(index: usize, load: Arc<F>, jobs: flume::Receiver<Queued>, average: Arc<LoadAverage>) -> Self {
         Self { index, load, jobs, average }
     }
 

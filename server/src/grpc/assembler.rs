@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn a_frame_of_one_chunk_is_not_copied() {
         let data = Bytes::from_static(b"abc");
-        let sent = v1::MediaChunk { data: data.clone(), last: true, media_type: "image/png".into(), ..Default::default() };
+        let sent =
+            v1::MediaChunk { data: data.clone(), last: true, media_type: "image/png".into(), ..Default::default() };
         let frame = Assembler::new(LIMITS).push(sent).unwrap().unwrap();
         assert_eq!(frame.data.as_ptr(), data.as_ptr());
         assert_eq!((frame.index, frame.head.media_type.as_str()), (0, "image/png"));
@@ -217,7 +218,10 @@ mod tests {
         assert_eq!(refuse(vec![chunk(0, 1, b"a", true)]), ChunkError::Offset { expected: 0, actual: 1 });
         assert_eq!(refuse(vec![first.clone(), first.clone()]), ChunkError::Offset { expected: 2, actual: 0 });
         assert_eq!(refuse(vec![first.clone(), chunk(0, 3, b"a", true)]), ChunkError::Offset { expected: 2, actual: 3 });
-        assert_eq!(refuse(vec![first.clone(), chunk(1, 2, b"a", true)]), ChunkError::FrameIndex { expected: 0, actual: 1 });
+        assert_eq!(
+            refuse(vec![first.clone(), chunk(1, 2, b"a", true)]),
+            ChunkError::FrameIndex { expected: 0, actual: 1 }
+        );
         assert_eq!(refuse(vec![chunk(0, 0, b"", false)]), ChunkError::NoData);
         assert_eq!(refuse(vec![chunk(0, 0, b"", true)]), ChunkError::EmptyFrame);
     }

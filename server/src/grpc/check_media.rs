@@ -62,7 +62,8 @@ pub(super) async fn check_media(
         // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
         let content = request.clone();
         let hash = tokio::task::spawn_blocking(move || content_hash(&content)).await.map_err(|_| Fault::Internal)?;
-        let answer = shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
+        let answer =
+            shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
         answer.await.map_err(|error| match error {
             MemoError::Reused => Fault::RequestIdReused,
             MemoError::Call(fault) => fault,
@@ -119,12 +120,8 @@ async fn judge(
     Ok(convert::verdict(&verdict, "", &request.client_reference))
 }
 
-fn frames(
-    media: Option<check_media_request::Media>,
-    max_frames: u32,
-    limits: &FrameLimits,
-) -> Result<Frames, Fault> {
-    let item = |path: String, image: v1::Image| {
+fn frames(media: Option<check_media_request::Media>, max_frames: u32, limits: &FrameLimits) -> Result<Frames, Fault> {
+    let item = |path: String, image: v1::Image| -> Result<Item, Fault> {
         let media = request::media(&path, image.data, &image.media_type, image.raw.as_ref(), limits)?;
         Ok(Item { path, media, captured: request::capture_time(image.capture_time.as_ref()) })
     };

@@ -32,7 +32,13 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{info, warn};
 
-use self::{config::Origins, incoming::incoming, layer::{Gate, GateLayer}, service::Liveness, shared::Shared};
+use self::{
+    config::Origins,
+    incoming::incoming,
+    layer::{Gate, GateLayer},
+    service::Liveness,
+    shared::Shared,
+};
 use crate::{engine::Engine, setup::Setup};
 
 /// How often ended sessions that nobody asks for are forgotten.
@@ -48,8 +54,10 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] GrpcConfigError),
     /// It would have been reachable from elsewhere without encryption.
-    #[error("{0} is reachable from other machines and the connection is not encrypted; put a proxy that ends TLS before \
-             it and say `insecure = true` (--insecure)")]
+    #[error(
+        "{0} is reachable from other machines and the connection is not encrypted; put a proxy that ends TLS before \
+             it and say `insecure = true` (--insecure)"
+    )]
     Insecure(SocketAddr),
     /// The listening socket is broken.
     #[error("the listening socket: {0}")]

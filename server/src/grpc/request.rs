@@ -83,8 +83,8 @@ pub(super) fn media(
     let form = match (raw, media_type) {
         (None, "") => MediaForm::Encoded(None),
         (None, name) => {
-            let declared = MediaType::parse(name)
-                .map_err(|error| Fault::Media { field: format!("{path}.media_type"), error })?;
+            let declared =
+                MediaType::parse(name).map_err(|error| Fault::Media { field: format!("{path}.media_type"), error })?;
             MediaForm::Encoded(Some(declared))
         }
         (Some(raw), "") => {

@@ -6,7 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -216,4 +215,3 @@ impl Judged<'_> {
         Ok(false)
     }
 }
-

@@ -4,12 +4,7 @@ use std::time::Duration;
 
 use lifesign_proto::v1;
 
-use super::{
-    active::new_session,
-    calls::CallRecord,
-    request,
-    shared::Shared,
-};
+use super::{active::new_session, calls::CallRecord, request, shared::Shared};
 use crate::{
     sessions::{MemoError, State, View, content_hash},
     status::Fault,

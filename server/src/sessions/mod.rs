@@ -11,6 +11,6 @@ mod token;
 
 pub use clock::Clock;
 pub use config::SessionsConfig;
-pub use memo::{Memo, MemoError, content_hash};
+pub use memo::{ContentHash, Memo, MemoError, content_hash};
 pub use store::{CreateError, Created, NewSession, OpenError, Opened, State, Store, StoreFull, View};
 pub use token::{NONCE_BYTES, Token};
