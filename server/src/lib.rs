@@ -1,3 +1,4 @@
 //! The lifesign program as a library: configuration, engine, gRPC server, command line.
 
+pub mod convert;
 pub mod setup;

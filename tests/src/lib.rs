@@ -1,1 +1,7 @@
-//! Placeholder while the workspace is laid out.
+//! What the end-to-end tests share: the built program, a running server, the folder of labelled media, and the tools that
+//! real users drive the server with.
+
+pub mod clips;
+pub mod media;
+pub mod server;
+pub mod tools;

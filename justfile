@@ -1,0 +1,54 @@
+# What CI runs, by name. `just` alone lists the recipes; `just ci` is all of them in CI's order.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+default:
+    @just --list
+
+# Everything CI runs.
+ci: fmt lint deny proto doc test fuzz readme
+
+# The formatter agrees with every tracked Rust file (not only those that `mod` lines reach).
+fmt:
+    git ls-files '*.rs' | xargs rustfmt --edition 2024 --check
+
+# Clippy with warnings as errors, on every target.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy -p lifesign-core --no-default-features --features rten -- -D warnings
+
+# Licences, sources and banned crates. Advisories need a network beyond a registry: `just advisories`.
+deny:
+    cargo deny --log-level error check bans licenses sources
+
+# Known vulnerabilities, from the RustSec database.
+advisories:
+    cargo deny check advisories
+
+# buf's STANDARD lint on the wire contract.
+proto:
+    cd proto && buf lint
+
+# rustdoc without warnings.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+# The README's test command.
+test:
+    cargo test --workspace
+
+# Each fuzz target for a few seconds: it still builds, and the corpus it makes up on the way finds nothing.
+fuzz seconds="20":
+    cd core && for target in decode session; do RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" -- -max_total_time={{ seconds }} -rss_limit_mb=2048; done
+
+# Every command of the README, in order, in a copy of the tree.
+readme:
+    python3 tests/readme.py
+
+# Per-stage medians and the ratio of the whole to the bare kernels.
+bench *args:
+    cargo run --release --quiet -- bench {{ args }}
+
+# Criterion's stages.
+criterion:
+    cargo bench -p lifesign-core

@@ -1,0 +1,10 @@
+//! Between the core's types and the wire's: pure functions with exhaustive matches, so that a value added to either side
+//! does not compile until it is mapped.
+
+mod media;
+mod verdict;
+
+pub mod json;
+
+pub use media::{RawPixelsError, frame_limits, hint, raw_layout};
+pub use verdict::{assurance, check, duration, face, pack_ref, policy_ref, runtime_ref, verdict};

@@ -1,0 +1,108 @@
+//! A `lifesign serve` process on a free port, stopped when dropped.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use lifesign_proto::v1::liveness_service_client::LivenessServiceClient;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::tools::lifesign;
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts a server with these arguments after `serve`, on a free loopback port, and waits until it listens.
+    pub fn start<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut child = Command::new(lifesign())
+            .arg("serve")
+            .args(["--grpc-addr", "127.0.0.1:0"])
+            .args(arguments)
+            .env("LIFESIGN_HOME", home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("lifesign starts");
+        let stderr = child.stderr.take().expect("a pipe");
+        let (lines, announced) = mpsc::channel();
+        // The pipe is read to its end, or the server would block on a full one.
+        thread::spawn(move || {
+            let _home = home;
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        let mut log = String::new();
+        loop {
+            match announced.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => {
+                    if let Some(address) = announced_address(&line) {
+                        return Self { child, address };
+                    }
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+                Err(error) => {
+                    let _ = child.kill();
+                    panic!("the server did not start ({error}); it said:\n{log}");
+                }
+            }
+        }
+    }
+
+    /// Starts a server on a pack folder and an ONNX Runtime library.
+    pub fn with_pack(pack: &Path, onnxruntime: &Path, more: &[&str]) -> Self {
+        let arguments = ["--pack".as_ref(), pack.as_os_str(), "--onnxruntime".as_ref(), onnxruntime.as_os_str()];
+        Self::start(arguments.into_iter().chain(more.iter().map(|argument| (*argument).as_ref())))
+    }
+
+    /// A client on a connection of its own.
+    pub async fn client(&self) -> LivenessServiceClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
+        let channel = endpoint.connect().await.expect("the server accepts a connection");
+        LivenessServiceClient::new(channel).max_decoding_message_size(64 << 20).max_encoding_message_size(128 << 20)
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A field of the process's memory accounts in KiB: `VmRSS` (now) or `VmHWM` (the peak so far).
+    pub fn memory_kib(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process lives");
+        let line = status.lines().find(|line| line.starts_with(field)).expect("the field");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in the line that says where the server listens.
+fn announced_address(line: &str) -> Option<String> {
+    if !line.contains("listening") {
+        return None;
+    }
+    let start = line.find("127.0.0.1:")?;
+    let address: String =
+        line.get(start..)?.chars().take_while(|c| c.is_ascii_digit() || *c == '.' || *c == ':').collect();
+    (!address.ends_with(":0")).then_some(address)
+}
