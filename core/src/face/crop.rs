@@ -195,7 +195,10 @@ mod tests {
     #[test]
     fn a_scaled_box_stays_inside_the_frame() {
         // Room on all sides: 2.7 times 20 is 54, and both ends belong to the crop.
-        assert_eq!(scaled_box(200, 200, rect(90.0, 90.0, 20.9, 20.9), 2.7), Region { x: 73, y: 73, width: 55, height: 55 });
+        assert_eq!(
+            scaled_box(200, 200, rect(90.0, 90.0, 20.9, 20.9), 2.7),
+            Region { x: 73, y: 73, width: 55, height: 55 }
+        );
         // At a corner it is shifted, not cut.
         assert_eq!(scaled_box(200, 200, rect(0.0, 0.0, 20.0, 20.0), 2.0), Region { x: 0, y: 0, width: 41, height: 41 });
         assert_eq!(

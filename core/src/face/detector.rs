@@ -107,8 +107,11 @@ impl Detector {
             let Some(&longest) = self.longest.get(index) else { break };
             let placed = self.letterbox.fill(pixels, longest);
             let candidates = self.run(placed)?;
-            let faces: Vec<Face> =
-                candidates.iter().filter(|face| self.grid.counts(face, pixels.width(), pixels.height())).cloned().collect();
+            let faces: Vec<Face> = candidates
+                .iter()
+                .filter(|face| self.grid.counts(face, pixels.width(), pixels.height()))
+                .cloned()
+                .collect();
             if !faces.is_empty() {
                 return Ok(Detection { faces, candidates, longest });
             }
@@ -170,9 +173,8 @@ impl Letterbox {
         let (width, height) = (pixels.width(), pixels.height());
         let ratio = (f64::from(longest) / width.max(height) as f64).min(1.0);
         // Python's round, which the reference uses, goes to the even neighbour.
-        let scaled = |length: usize, room: usize| {
-            ((length as f64 * ratio).round_ties_even() as usize).clamp(1, room.max(1))
-        };
+        let scaled =
+            |length: usize, room: usize| ((length as f64 * ratio).round_ties_even() as usize).clamp(1, room.max(1));
         let used = (scaled(width, self.planes.width()), scaled(height, self.planes.height()));
         if used != self.used {
             self.planes.blacken();

@@ -8,7 +8,7 @@ mod nms;
 mod panel;
 pub(crate) mod pixels;
 mod planes;
-mod pose;
+pub(crate) mod pose;
 mod resample;
 
 pub use crop::Crop;

@@ -31,8 +31,11 @@ impl<'a> Pixels<'a> {
     /// `None` where the samples don't fill `width` x `height` pixels exactly, or there are none.
     pub(crate) fn new(width: usize, height: usize, samples: &'a [u8]) -> Option<Self> {
         let (pixels, rest) = samples.as_chunks::<3>();
-        (rest.is_empty() && !pixels.is_empty() && pixels.len() == width * height)
-            .then_some(Self { width, height, pixels })
+        (rest.is_empty() && !pixels.is_empty() && pixels.len() == width * height).then_some(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// The picture of a frame. `None` only where a frame is empty, which its constructors rule out.

@@ -21,11 +21,8 @@ const GENERIC: [Vector; 5] = [
 /// two rows of a scaled rotation, the third is at right angles to both. `None` where the landmarks lie in one place.
 pub(crate) fn from_landmarks(landmarks: &[Point; 5]) -> Option<HeadPose> {
     let mean = |values: [f64; 5]| values.iter().sum::<f64>() / 5.0;
-    let centre: Vector = [
-        mean(GENERIC.map(|[x, _, _]| x)),
-        mean(GENERIC.map(|[_, y, _]| y)),
-        mean(GENERIC.map(|[_, _, z]| z)),
-    ];
+    let centre: Vector =
+        [mean(GENERIC.map(|[x, _, _]| x)), mean(GENERIC.map(|[_, y, _]| y)), mean(GENERIC.map(|[_, _, z]| z))];
     let head = GENERIC.map(|point| minus(point, centre));
     // The head is symmetric about x = 0: x does not mix with y and z, and the normal equations fall apart into one by one
     // and two by two.
@@ -64,11 +61,7 @@ pub(crate) fn from_axes(leftward: Vector, downward: Vector) -> Option<HeadPose> 
 /// The angles of a head whose leftward and backward axes are these unit vectors.
 fn angles([lx, ly, _]: Vector, [bx, by, bz]: Vector) -> HeadPose {
     let degrees = |radians: f64| radians.to_degrees() as f32;
-    HeadPose {
-        yaw: degrees((-bx).atan2(bz)),
-        pitch: degrees((-by).atan2(bx.hypot(bz))),
-        roll: degrees(-ly.atan2(lx)),
-    }
+    HeadPose { yaw: degrees((-bx).atan2(bz)), pitch: degrees((-by).atan2(bx.hypot(bz))), roll: degrees(-ly.atan2(lx)) }
 }
 
 fn minus([a, b, c]: Vector, [x, y, z]: Vector) -> Vector {

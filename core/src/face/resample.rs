@@ -213,7 +213,9 @@ mod tests {
 
     #[test]
     fn resizing_equals_the_plain_formula_to_the_bit() {
-        for (w, h, ow, oh) in [(7, 5, 7, 5), (9, 9, 3, 3), (7, 5, 20, 13), (64, 48, 17, 31), (5, 1, 3, 4), (30, 20, 15, 10)] {
+        for (w, h, ow, oh) in
+            [(7, 5, 7, 5), (9, 9, 3, 3), (7, 5, 20, 13), (64, 48, 17, 31), (5, 1, 3, 4), (30, 20, 15, 10)]
+        {
             let samples = noise(w * h * 3);
             let pixels = Pixels::new(w, h, &samples).unwrap();
             let mut out = planes(ow, oh);
