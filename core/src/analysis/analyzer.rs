@@ -82,8 +82,8 @@ impl Analyzer {
 
         // The pose from five landmarks is coarse. Where the mesh will refine it, it must not close the gate on the mesh.
         let refines = self.mesh.is_some() && (plan.wants(CheckId::EyesOpen) || plan.wants(CheckId::HeadPose));
-        let early = |id: CheckId| !is_costly(id) && !(refines && id == CheckId::HeadPose);
-        let open = passes(plan, &measurements, early);
+        let late = |id: CheckId| is_costly(id) || (refines && id == CheckId::HeadPose);
+        let open = passes(plan, &measurements, |id| !late(id));
         if refines || plan.wants(CheckId::EyesOpen) {
             self.refine(frame, face, open, plan, &mut input, &mut measurements);
         }

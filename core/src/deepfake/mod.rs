@@ -7,7 +7,7 @@ use crate::{
     Error,
     face::{
         Face, Reading,
-        net::{Net, misfit},
+        net::{Net, gives_probability, misfit},
     },
     frame::Frame,
     pack::{OutputSpec, Pack, Role},
@@ -47,27 +47,28 @@ impl Deepfake {
     /// Loads them; `None` where the pack has none.
     ///
     /// # Errors
-    /// [`Error::Pack`] where a model's output rule is not `probability_real`, `fake_at` is not between 0 and 1, or models
-    /// of one group disagree about it; [`Error::Runtime`] where one does not load.
+    /// [`Error::Pack`] where a model's output rule gives no probability, `fake_at` is not between 0 and 1, or models of
+    /// one group disagree about it; [`Error::Runtime`] where one does not load.
     pub fn load(pack: &Pack, runtime: &dyn Runtime) -> Result<Option<Self>, Error> {
         let mut groups: Vec<Group> = Vec::new();
         for (index, (spec, _)) in pack.models(Role::Deepfake).enumerate() {
-            let OutputSpec::ProbabilityReal { group, fake_at, .. } = &spec.output else {
-                return Err(misfit(pack, spec, "its output rule is not probability_real"));
+            let (group, fake_at) = match &spec.output {
+                OutputSpec::ProbabilityReal { group, fake_at, .. } => (group, *fake_at),
+                // A classifier stands for itself, and says fake where that is likelier than not.
+                _ => (&spec.name, 0.5),
             };
-            if !(*fake_at > 0.0 && *fake_at < 1.0) {
+            if !(fake_at > 0.0 && fake_at < 1.0) {
                 return Err(misfit(pack, spec, "fake_at must lie between 0 and 1"));
             }
             match groups.iter_mut().find(|known| known.name == *group) {
-                Some(known) if known.fake_at != *fake_at => {
+                Some(known) if known.fake_at != fake_at => {
                     return Err(misfit(pack, spec, "models of one group must have the same fake_at"));
                 }
                 Some(known) => known.members.push(index),
-                None => groups.push(Group { name: group.clone(), fake_at: *fake_at, members: vec![index] }),
+                None => groups.push(Group { name: group.clone(), fake_at, members: vec![index] }),
             }
         }
-        let nets =
-            Net::load_all(pack, Role::Deepfake, runtime, |rule| matches!(rule, OutputSpec::ProbabilityReal { .. }))?;
+        let nets = Net::load_all(pack, Role::Deepfake, runtime, gives_probability)?;
         Ok((!nets.is_empty()).then_some(Self { nets, groups }))
     }
 

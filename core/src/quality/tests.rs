@@ -67,12 +67,13 @@ fn a_good_capture_passes_every_measure() {
 
 #[test]
 fn without_a_face_only_the_count_of_faces_scores() {
+    let region = textured();
     let input = QualityInput {
         region: None,
         pose: Evidence::Absent(Detail::NoFace),
         eye_aspect: Evidence::Absent(Detail::NoFace),
         uncovered: Evidence::Absent(Detail::NoFace),
-        ..good(&[], &textured())
+        ..good(&[], &region)
     };
     for measure in MEASURES {
         let expected = match measure.id() {
