@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    analysis::{FrameAnalysis, Measurement},
+    analysis::FrameAnalysis,
     policy::Policy,
     quality::{self, Hint},
     verdict::CheckKind,
