@@ -1,4 +1,8 @@
 //! The lifesign program as a library: configuration, engine, gRPC server, command line.
 
 pub mod convert;
+pub mod engine;
+pub mod grpc;
+pub mod sessions;
 pub mod setup;
+pub mod status;

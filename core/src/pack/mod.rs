@@ -20,7 +20,6 @@ pub const OPEN_MANIFEST: &str = include_str!("../../../models/open/pack.toml");
 
 /// Why a pack cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PackError {
     /// A file cannot be read.
     #[error("pack {pack}: {file}: {what}")]
