@@ -18,7 +18,13 @@ use crate::{config::Config, models};
 pub enum SetupError {
     /// The model pack cannot be used.
     #[error(transparent)]
-    Pack(#[from] PackError),
+    Pack(PackError),
+    /// There is no pack to judge with.
+    #[error(
+        "this build carries no built-in model pack; name one with --pack: run `lifesign models pull open` and pass \
+         `--pack open`, or pass a folder with a pack.toml"
+    )]
+    NoBuiltin,
     /// The ONNX runtime cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -55,6 +61,15 @@ pub struct Setup {
 pub struct Policies {
     default: String,
     by_name: BTreeMap<String, Arc<Policy>>,
+}
+
+impl From<PackError> for SetupError {
+    fn from(error: PackError) -> Self {
+        match error {
+            PackError::NoBuiltin => SetupError::NoBuiltin,
+            error => SetupError::Pack(error),
+        }
+    }
 }
 
 impl Setup {

@@ -83,7 +83,7 @@ impl Judge {
             media,
         };
         let analyzer = Analyzer::load(&setup.pack, &*setup.runtime)?;
-        Ok(Self { analyzer, plan: policy.plan(media), context, limits: setup.limits })
+        Ok(Self { analyzer, plan: policy.plan(), context, limits: setup.limits })
     }
 
     /// Judges one image.

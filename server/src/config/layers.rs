@@ -135,11 +135,18 @@ impl Layer {
         Self { origin, values: nest(key, value).into_dict().unwrap_or_default() }
     }
 
-    /// Whether this place said something about the setting at `path`, or about one inside it.
+    /// Whether this place said something about the setting at `path`, about one inside it, or about the list that holds
+    /// it.
     fn mentions(&self, path: &[String]) -> bool {
-        let Some((first, rest)) = path.split_first() else { return true };
-        let start = self.values.get(first);
-        rest.iter().try_fold(start, |value, part| Some(value?.as_dict()?.get(part))).flatten().is_some()
+        let mut table = &self.values;
+        for part in path {
+            match table.get(part) {
+                Some(Value::Dict(_, inner)) => table = inner,
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        true
     }
 }
 
@@ -202,10 +209,10 @@ fn explain(layers: &[Layer], error: figment::Error) -> ConfigError {
             known: known.join(", "),
         };
     }
-    let what = error.kind.to_string();
+    // What is missing is missing from the table that was begun, so that is where to look.
     ConfigError::BadValue {
         key: path.join("."),
         origin: origin(layers, &path).unwrap_or("the defaults").to_owned(),
-        what,
+        what: error.kind.to_string().replace('`', ""),
     }
 }

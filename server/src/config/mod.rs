@@ -6,6 +6,9 @@ mod layers;
 mod print;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ConfigError;
 pub use layers::{EXEMPT_VARIABLES, Layer, Loaded, Sources, VARIABLE_PREFIX};
 pub use print::to_toml;
@@ -30,7 +33,6 @@ pub struct Config {
     /// The ONNX runtime: a path to libonnxruntime, `auto` (ONNX Runtime where it is found, else rten) or `off` (rten).
     pub onnxruntime: String,
     /// Refuse to start on a pack that can claim less than this; CUSTOM < BUILTIN < OPEN. Unset: any pack will do.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub require_assurance: Option<Assurance>,
     /// The policy of calls that name none.
     pub default_policy: String,

@@ -28,7 +28,7 @@ impl Config {
             self.policies.keys().cloned().collect::<Vec<_>>().join(", "),
         )?;
         self.engine.resolve().map_err(|error| ConfigError::Part(error.to_string()))?;
-        Ok(())
+        self.grpc.validate(&self.limits).map_err(|error| ConfigError::Part(error.to_string()))
     }
 }
 

@@ -94,8 +94,7 @@ impl<'a> Report<'a> {
 fn line(files: &[PathBuf], answer: &Answer) -> Result<serde_json::Value, CliError> {
     let mut object = serde_json::Map::new();
     // JSON is Unicode; the bytes of a name that are not are replaced.
-    let mut names: Vec<serde_json::Value> =
-        files.iter().map(|file| file.display().to_string().into()).collect();
+    let mut names: Vec<serde_json::Value> = files.iter().map(|file| file.display().to_string().into()).collect();
     match names.pop() {
         Some(only) if names.is_empty() => object.insert("file".to_owned(), only),
         last => object.insert("files".to_owned(), names.into_iter().chain(last).collect()),
@@ -121,9 +120,11 @@ fn row(files: &[PathBuf], answer: &Answer) -> Vec<Cell> {
     };
     let rest = match answer {
         Ok(verdict) => [decision(verdict), attack_score(verdict), Cell::new(reasons(verdict))],
-        Err(error) => {
-            [Cell::new("ERROR").add_attribute(Attribute::Bold), Cell::new(""), Cell::new(format!("{}: {error}", error.code()))]
-        }
+        Err(error) => [
+            Cell::new("ERROR").add_attribute(Attribute::Bold),
+            Cell::new(""),
+            Cell::new(format!("{}: {error}", error.code())),
+        ],
     };
     [Cell::new(name)].into_iter().chain(rest).collect()
 }
