@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and which part of the program answers.
 
+mod bench;
 mod check;
 mod config;
 mod judge;
@@ -41,6 +42,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Judge image files; exit status 0: all accepted, 1: some not, 2: an error
     Check(check::CheckArgs),
+    /// Measure the time from image bytes to verdict on one thread, and its ratio to the bare kernels
+    Bench(bench::BenchArgs),
     /// List, fetch and verify model packs
     Models(models::ModelsArgs),
     /// Show or check the configuration
@@ -147,6 +150,10 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Check(args) => {
             args.judge.apply(&mut sources);
             check::run(args, &start(&sources)?, out)
+        }
+        Command::Bench(args) => {
+            args.judge.apply(&mut sources);
+            bench::run(args, &start(&sources)?, out)
         }
         Command::Models(args) => {
             let config = start(&sources)?;
