@@ -10,7 +10,6 @@ use crate::verdict::PackRef;
 
 /// Why a pack cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PackError {
     /// A file cannot be read.
     #[error("pack {pack}: {file}: {what}")]

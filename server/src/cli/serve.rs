@@ -1,6 +1,6 @@
 //! `lifesign serve`: the gRPC server, until a signal asks it to stop.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ async fn serve(config: &Config, setup: Setup, engine: Engine) -> Result<Exit, Cl
     let address = listener.local_addr().map_err(CliError::failed)?;
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(%address, workers = engine.workers(), version, "listening; {}", setup.summary());
-    grpc::serve(setup, engine, &config.grpc, listener, stop).await.map_err(CliError::failed)?;
+    grpc::serve(Arc::new(setup), engine, &config.grpc, listener, stop).await.map_err(CliError::failed)?;
     tracing::info!("stopped");
     Ok(Exit::Success)
 }

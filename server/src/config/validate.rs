@@ -27,6 +27,13 @@ impl Config {
             &self.default_policy,
             self.policies.keys().cloned().collect::<Vec<_>>().join(", "),
         )?;
+        let addr = self.grpc.addr;
+        require(
+            self.grpc.insecure || addr.ip().to_canonical().is_loopback(),
+            "grpc.addr",
+            addr,
+            "a loopback address; or any, with grpc.insecure (--insecure), behind a proxy that encrypts",
+        )?;
         self.engine.resolve().map_err(|error| ConfigError::Part(error.to_string()))?;
         self.grpc.validate(&self.limits).map_err(|error| ConfigError::Part(error.to_string()))
     }

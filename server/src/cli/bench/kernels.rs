@@ -1,7 +1,7 @@
 //! The bare kernels, and the recorder that finds out which of them the pipeline runs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -100,7 +100,13 @@ struct Watched {
 }
 
 impl Model for Watched {
-    fn run(&mut self, input: &str, shape: &[usize], data: &[f32], outputs: &[&str]) -> Result<Vec<Tensor>, RuntimeError> {
+    fn run(
+        &mut self,
+        input: &str,
+        shape: &[usize],
+        data: &[f32],
+        outputs: &[&str],
+    ) -> Result<Vec<Tensor>, RuntimeError> {
         let began = Instant::now();
         let tensors = self.inner.run(input, shape, data, outputs)?;
         let time = began.elapsed();
@@ -128,7 +134,8 @@ impl BareModels {
         let calls: Vec<(String, Input)> =
             calls.into_iter().filter_map(|call| Some((call.model, call.input?))).collect();
         let mut models = BTreeMap::new();
-        for (spec, onnx) in Role::ALL.iter().flat_map(|role| setup.pack.models(*role)) {
+        let roles: BTreeSet<Role> = setup.pack.manifest().models.iter().map(|spec| spec.role).collect();
+        for (spec, onnx) in roles.into_iter().flat_map(|role| setup.pack.models(role)) {
             if calls.iter().any(|(model, _)| *model == spec.name) {
                 models.insert(spec.name.clone(), setup.runtime.load(&spec.name, onnx)?);
             }

@@ -54,12 +54,11 @@ pub(super) fn run(args: &BenchArgs, config: &Config, out: &mut dyn Write) -> Res
     let pictures = if args.image.is_empty() {
         Picture::samples().map_err(CliError::failed)?
     } else {
-        let read = |path: &PathBuf| {
-            let bytes = read_limited(path, &setup.limits).map_err(|error| (path, error));
-            bytes.map(|bytes| Picture { name: path.display().to_string(), jpeg: bytes })
+        let read = |path: &PathBuf| match read_limited(path, &setup.limits) {
+            Ok(jpeg) => Ok(Picture { name: path.display().to_string(), jpeg }),
+            Err(error) => Err(CliError::Failed(format!("{}: {error}", path.display()))),
         };
-        let read: Result<_, _> = args.image.iter().map(read).collect();
-        read.map_err(|(path, error)| CliError::Failed(format!("{}: {error}", path.display())))?
+        args.image.iter().map(read).collect::<Result<_, _>>()?
     };
     if !args.json {
         writeln!(out, "{}", setup.summary())?;

@@ -2,7 +2,8 @@
 //! phone, made when the program runs.
 
 use image::{
-    DynamicImage, ImageError, ImageFormat, codecs::jpeg::JpegEncoder, imageops::FilterType, load_from_memory_with_format,
+    DynamicImage, ImageError, ImageFormat, codecs::jpeg::JpegEncoder, imageops::FilterType,
+    load_from_memory_with_format,
 };
 
 /// NASA's portrait of Eileen Collins, public domain; see `samples/README.md`.
