@@ -1,8 +1,13 @@
 //! Model packs: a folder, or bytes in the binary, with a manifest that says what each file is and must hash to.
 
+mod builtin;
 mod manifest;
+mod open;
+mod validate;
 
 pub use manifest::*;
+pub use open::sha256_hex;
+pub use validate::{MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES};
 
 use std::sync::Arc;
 
