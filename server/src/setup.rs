@@ -1,7 +1,7 @@
 //! What the program judges with, made once at start-up and refused as a whole if any part is wrong: model pack, ONNX
 //! runtime, policies, limits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lifesign_core::{
     frame::FrameLimits,
@@ -11,7 +11,7 @@ use lifesign_core::{
     verdict::Assurance,
 };
 
-use crate::{config::Config, models};
+use crate::config::Config;
 
 /// Why the program refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,10 @@ impl Setup {
     /// # Errors
     /// [`SetupError`] for the first thing that is wrong; nothing is half set up.
     pub fn load(config: &Config) -> Result<Self, SetupError> {
-        let pack = models::locate(&config.pack.parse()?)?;
+        let pack = match config.pack.as_str() {
+            "builtin" => Pack::builtin()?,
+            folder => Pack::open(Path::new(folder))?,
+        };
         let actual = pack.manifest().pack.assurance;
         if let Some(required) = config.require_assurance.filter(|required| actual < *required) {
             let pack = pack.manifest().pack.id.clone();
