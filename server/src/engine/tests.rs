@@ -35,7 +35,9 @@ enum Word {
 impl Judge for Scripted {
     fn judge(&mut self, frame: &Frame, _: &Plan) -> Result<FrameAnalysis, RuntimeError> {
         self.began.send(()).unwrap();
-        match self.go.lock().unwrap().recv_timeout(Duration::from_secs(10)).unwrap() {
+        // The lock is let go before the panic, or the next judge would find it poisoned.
+        let word = self.go.lock().unwrap().recv_timeout(Duration::from_secs(10)).unwrap();
+        match word {
             Word::Answer => Ok(analysis(frame)),
             Word::Panic => panic!("told to"),
             Word::Fail => Err(RuntimeError::Run { model: "m".into(), what: "told to".into() }),
