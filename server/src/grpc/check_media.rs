@@ -83,7 +83,7 @@ async fn judge(
 ) -> Result<v1::Verdict, Fault> {
     let started = Instant::now();
     let frames = frames(request.media, shared.config.max_frames, &shared.setup.limits)?;
-    let plan = Arc::new(policy.plan());
+    let plan = Arc::new(policy.plan_for(frames.kind));
     let mut session = shared.session(policy, frames.kind);
     let mut items = (0u64..).zip(frames.items);
     let mut in_flight: VecDeque<Pending> = VecDeque::with_capacity(MAX_IN_FLIGHT);

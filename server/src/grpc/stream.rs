@@ -64,7 +64,7 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
     let config = &shared.config;
     let judged = Judged {
         session: shared.session(Arc::clone(active.policy()), MediaKind::Frames),
-        plan: Arc::new(active.policy().plan()),
+        plan: Arc::new(active.policy().plan_for(MediaKind::Frames)),
         assembler: Assembler::new(ChunkLimits {
             chunk_bytes: u64::from(config.max_chunk_bytes),
             frame_bytes: shared.setup.limits.max_bytes,
