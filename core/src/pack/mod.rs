@@ -4,18 +4,22 @@ mod builtin;
 mod manifest;
 mod open;
 mod validate;
+mod verify;
 
 pub use manifest::*;
 pub use open::sha256_hex;
 pub use validate::{MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES};
+pub use verify::{ModelReport, Report, verify};
 
 use std::sync::Arc;
 
 use crate::verdict::PackRef;
 
+/// The manifest of the `open` pack, so that it is known what to fetch and what it must hash to.
+pub const OPEN_MANIFEST: &str = include_str!("../../../models/open/pack.toml");
+
 /// Why a pack cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PackError {
     /// A file cannot be read.
     #[error("pack {pack}: {file}: {what}")]

@@ -18,7 +18,6 @@ use crate::{
 
 /// Why a policy cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PolicyError {
     /// No such policy.
     #[error("there is no policy named {0}")]

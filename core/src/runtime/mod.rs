@@ -17,7 +17,6 @@ use crate::verdict::RuntimeRef;
 
 /// Why a runtime or a model could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RuntimeError {
     /// A library was named or found but does not load: repair it, or say `off`.
     #[error("ONNX Runtime at {path} does not load: {what}")]
