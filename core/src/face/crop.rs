@@ -73,14 +73,14 @@ impl Crop {
         let (map, border) = match self.rule {
             CropRule::Letterbox { .. } => return,
             CropRule::ScaledBox { scale } => {
-                let region = scaled_box(pixels.width(), pixels.height(), face.bbox, f64::from(scale));
+                let region = scaled_box(pixels.width(), pixels.height(), face.bbox, decimal(scale));
                 self.resizer.resize(pixels, region, width, height, &mut self.planes);
                 return;
             }
-            CropRule::EyesMouth { scale } => (eyes_mouth(&face.landmarks, f64::from(scale), side), Border::Replicate),
+            CropRule::EyesMouth { scale } => (eyes_mouth(&face.landmarks, decimal(scale), side), Border::Replicate),
             CropRule::Arcface => (arcface(&face.landmarks, side), Border::Zero),
             CropRule::LevelledBox { factor } => {
-                (levelled_box(face.bbox, &face.landmarks, f64::from(factor), side), Border::Zero)
+                (levelled_box(face.bbox, &face.landmarks, decimal(factor), side), Border::Zero)
             }
         };
         warp(pixels, &map, border, &mut self.planes);
@@ -167,6 +167,12 @@ fn levelled_box(bbox: Rect, landmarks: &[Point; 5], factor: f64, size: f64) -> A
     [[c * step, -s * step, cx - (c - s) * step * half], [s * step, c * step, cy - (s + c) * step * half]]
 }
 
+/// The decimal number that a manifest's 32-bit float stands for: 2.7, not 2.7000000477. Crops are cut at whole pixels, and 120
+/// times the one begins a pixel away from 120 times the other.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 fn wide(point: Point) -> (f64, f64) {
     (f64::from(point.x), f64::from(point.y))
 }
@@ -222,6 +228,12 @@ mod tests {
             assert!(region.width >= 1 && region.height >= 1, "{bbox:?}: {region:?}");
             assert!(region.x + region.width <= 16 && region.y + region.height <= 16, "{bbox:?}: {region:?}");
         }
+    }
+
+    #[test]
+    fn a_scale_means_its_decimal_number() {
+        assert_eq!(decimal(2.7), 2.7);
+        assert_eq!(120.0 * decimal(2.7), 324.0);
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl Manifest {
     pub fn parse(text: &str, who: &str) -> Result<Self, PackError> {
         let fail = |what: String| PackError::Manifest { pack: who.to_owned(), what };
         let manifest: Manifest = toml::from_str(text).map_err(|error| fail(one_line(&error)))?;
+        bare_crops(text).map_err(fail)?;
         check(&manifest).map_err(fail)?;
         Ok(manifest)
     }
@@ -38,6 +39,19 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 type Checked = Result<(), String>;
+
+/// Refuses further keys beside a crop rule that has none: serde lets them pass on a variant without fields.
+fn bare_crops(text: &str) -> Checked {
+    let table: toml::Table = toml::from_str(text).map_err(|error| one_line(&error))?;
+    let models = table.get("model").and_then(toml::Value::as_array).into_iter().flatten();
+    for crop in models.filter_map(|model| model.get("input")?.get("crop")?.as_table()) {
+        let bare = crop.get("rule").and_then(toml::Value::as_str) == Some("arcface");
+        if let Some(key) = crop.keys().find(|key| bare && *key != "rule") {
+            return Err(format!("unknown field `{key}` beside the rule arcface"));
+        }
+    }
+    Ok(())
+}
 
 fn check(manifest: &Manifest) -> Checked {
     let pack = &manifest.pack;

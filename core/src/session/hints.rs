@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    analysis::{FrameAnalysis, Measurement},
+    analysis::FrameAnalysis,
     policy::Policy,
-    quality::Hint,
-    verdict::{CheckId, CheckKind},
+    quality::{self, Hint},
+    verdict::CheckKind,
 };
 
 /// Frames in a row that must ask for the same before it is said: a person cannot follow faster, and a measure that hovers
@@ -63,7 +63,7 @@ pub(super) fn of_frame(policy: &Policy, analysis: &FrameAnalysis) -> Vec<Hint> {
         .iter()
         .filter(|measurement| measurement.id.kind() == CheckKind::Quality && policy.asks(measurement.id))
         .filter(|measurement| measurement.score().is_some_and(|score| score < policy.threshold(measurement.id)))
-        .filter_map(of_measurement)
+        .filter_map(quality::hint)
         .collect();
     hints.sort_unstable();
     hints.dedup();
@@ -72,32 +72,4 @@ pub(super) fn of_frame(policy: &Policy, analysis: &FrameAnalysis) -> Vec<Hint> {
         hints.push(Hint::HoldStill);
     }
     hints
-}
-
-/// What a failing quality check asks for.
-pub(super) fn of_measurement(measurement: &Measurement) -> Option<Hint> {
-    let raw = match measurement.outcome {
-        crate::analysis::Outcome::Scored { raw, .. } => raw.value,
-        crate::analysis::Outcome::NotRun(_) | crate::analysis::Outcome::Broken(_) => return None,
-    };
-    match measurement.id {
-        CheckId::SingleFacePresent => Some(if raw < 1.0 { Hint::NoFace } else { Hint::MultipleFaces }),
-        CheckId::HeadSize => Some(if raw < 0.5 { Hint::MoveCloser } else { Hint::MoveBack }),
-        CheckId::InterEyeDistance => Some(Hint::MoveCloser),
-        CheckId::CropOfTheFaceImage => Some(Hint::CenterFace),
-        CheckId::HeadPose => Some(Hint::LookStraight),
-        CheckId::Sharpness => Some(Hint::Blurry),
-        CheckId::Luminance => Some(if raw < 128.0 { Hint::TooDark } else { Hint::TooBright }),
-        CheckId::UnderExposurePrevention => Some(Hint::TooDark),
-        CheckId::OverExposurePrevention => Some(Hint::TooBright),
-        CheckId::DynamicRange => Some(Hint::LowContrast),
-        CheckId::EyesOpen => Some(Hint::OpenEyes),
-        CheckId::FaceOcclusionPrevention => Some(Hint::UncoverFace),
-        CheckId::MediaLimits
-        | CheckId::PresentationAttack
-        | CheckId::Deepfake
-        | CheckId::StillImage
-        | CheckId::FrameContinuity
-        | CheckId::FaceMatch => None,
-    }
 }

@@ -168,9 +168,8 @@ impl Session {
         let policy = Arc::clone(&self.context.policy);
         let grade = evidence::grade(&policy, &analysis);
         let at = Moment::new(timing);
-        let face = analysis.faces.first();
-        self.faces_seen |= face.is_some();
-        self.continuity.push(at, face, analysis.embedding.as_deref(), grade.judged);
+        self.faces_seen |= !analysis.faces.is_empty();
+        self.continuity.push(at, &analysis.faces, analysis.embedding.as_deref(), grade.judged);
         if grade.judged {
             count(&mut self.stats.judged);
             self.still.push(at, analysis.motion.as_ref());

@@ -1,10 +1,9 @@
 //! Why the decision is what it is, in words for the person, as far as the policy lets them be said.
 
-use super::hints;
 use crate::{
     analysis::{Measurement, Outcome},
     policy::Visibility,
-    quality::Hint,
+    quality::{self, Hint},
     verdict::{Check, CheckId, CheckKind, CheckState, Decision, Detail, Reason},
 };
 
@@ -103,7 +102,7 @@ fn too_few(checks: &[Check]) -> bool {
 
 fn hint(check: &Check) -> Option<Hint> {
     let outcome = Outcome::Scored { score: check.score?, raw: check.raw? };
-    hints::of_measurement(&Measurement { id: check.id, outcome, models: Vec::new(), duration: check.duration })
+    quality::hint(&Measurement { id: check.id, outcome, models: Vec::new(), duration: check.duration })
 }
 
 const fn reason_of(hint: Hint) -> Reason {

@@ -2,6 +2,8 @@
 //! Feature `testing`; never part of a release.
 
 pub mod onnx;
+mod packs;
 mod places;
 
+pub use packs::{open_pack, tiny_pack};
 pub use places::{onnxruntime, runtimes, shared};

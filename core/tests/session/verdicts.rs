@@ -1,7 +1,5 @@
 //! Scripted sessions: what comes in, and the verdict that must come out.
 
-mod session_support;
-
 use std::time::Duration;
 
 use lifesign_core::{
@@ -13,8 +11,8 @@ use lifesign_core::{
     session::{Event, Media, Session},
     verdict::{CheckId, CheckState, Decision, Detail, Verdict},
 };
-use session_support::{at, empty, face, gated, good, print, scored, session, settings, with};
 
+use crate::support::{at, empty, face, gated, good, print, scored, session, settings, with};
 /// Pushes frames 200 ms apart until the session is complete.
 fn drive(session: &mut Session, frames: impl IntoIterator<Item = FrameAnalysis>) -> Vec<Event> {
     let mut events = Vec::new();
