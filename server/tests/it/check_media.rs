@@ -41,10 +41,8 @@ async fn a_file_is_decoded_whether_its_type_is_said_or_not() {
 async fn frames_are_judged_together() {
     let rig = start(|_| ()).await;
     let mut client = rig.client().await;
-    let request = v1::CheckMediaRequest {
-        client_reference: "reference-7".to_owned(),
-        ..frames_request(vec![image(LIVE); 5])
-    };
+    let request =
+        v1::CheckMediaRequest { client_reference: "reference-7".to_owned(), ..frames_request(vec![image(LIVE); 5]) };
     let verdict = check_request(&mut client, request).await.unwrap();
     assert_eq!(verdict.decision(), Decision::Accept);
     assert_eq!(verdict.frames.unwrap().judged, 3, "three are what the policy needs");

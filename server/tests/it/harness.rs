@@ -247,8 +247,7 @@ pub(crate) fn finish() -> v1::StreamSessionRequest {
 
 /// A whole frame of raw pixels.
 pub(crate) fn frame(frame_index: u64, grey: u8) -> v1::StreamSessionRequest {
-    let chunk =
-        v1::MediaChunk { frame_index, data: pixels(grey), last: true, raw: Some(raw()), ..Default::default() };
+    let chunk = v1::MediaChunk { frame_index, data: pixels(grey), last: true, raw: Some(raw()), ..Default::default() };
     message(up::Message::Chunk(chunk))
 }
 

@@ -46,7 +46,8 @@ fn unchunk(mut body: &[u8]) -> Vec<u8> {
     }
 }
 
-const CHECK: &str = "POST /lifesign.v1.LivenessService/CheckMedia HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n";
+const CHECK: &str =
+    "POST /lifesign.v1.LivenessService/CheckMedia HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_can_check_media() {
