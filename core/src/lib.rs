@@ -18,6 +18,8 @@ pub mod policy;
 pub mod quality;
 pub mod runtime;
 pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verdict;
 
 pub use error::Error;

@@ -110,6 +110,13 @@ checks! {
     FaceMatch: Identity,
 }
 
+impl CheckId {
+    /// Whether it compares frames, so that a single image cannot show it.
+    pub const fn needs_frames(self) -> bool {
+        matches!(self, CheckId::StillImage | CheckId::FrameContinuity)
+    }
+}
+
 impl std::fmt::Display for CheckId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -161,7 +168,7 @@ impl Detail {
 pub struct RawMeasure {
     /// The value.
     pub value: f64,
-    /// Its unit: `px`, `deg`, `ratio`, `level`, `bit`, `count`, `probability`.
+    /// Its unit: `px`, `deg`, `ratio`, `level`, `bit`, `count`, `probability`, `cosine`.
     pub unit: &'static str,
 }
 

@@ -1,14 +1,47 @@
 //! What the program judges with, made once at start-up and refused as a whole if any part is wrong: model pack, ONNX
 //! runtime, policies, limits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lifesign_core::{
     frame::FrameLimits,
-    pack::Pack,
+    pack::{Pack, PackError},
     policy::{Policy, PolicyError},
-    runtime::SharedRuntime,
+    runtime::{self, RuntimeError, SharedRuntime},
+    verdict::Assurance,
 };
+
+use crate::config::Config;
+
+/// Why the program refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The model pack cannot be used.
+    #[error(transparent)]
+    Pack(PackError),
+    /// There is no pack to judge with.
+    #[error(
+        "this build carries no built-in model pack; name one with --pack: run `lifesign models pull open` and pass \
+         `--pack open`, or pass a folder with a pack.toml"
+    )]
+    NoBuiltin,
+    /// The ONNX runtime cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A policy cannot be used with the pack.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The pack can claim less than is required.
+    #[error("pack {pack} has assurance {actual:?}; require_assurance asks for {required:?} at least")]
+    Assurance {
+        /// The pack.
+        pack: String,
+        /// What is required.
+        required: Assurance,
+        /// What it can claim.
+        actual: Assurance,
+    },
+}
 
 /// Everything a judgement needs. Shared by all workers and calls.
 #[derive(Debug, Clone)]
@@ -30,7 +63,77 @@ pub struct Policies {
     by_name: BTreeMap<String, Arc<Policy>>,
 }
 
+impl From<PackError> for SetupError {
+    fn from(error: PackError) -> Self {
+        match error {
+            PackError::NoBuiltin => SetupError::NoBuiltin,
+            error => SetupError::Pack(error),
+        }
+    }
+}
+
+impl Setup {
+    /// Opens and verifies the pack, takes the runtime, and checks the policies against the pack.
+    ///
+    /// # Errors
+    /// [`SetupError`] for the first thing that is wrong; nothing is half set up.
+    pub fn load(config: &Config) -> Result<Self, SetupError> {
+        let pack = match config.pack.as_str() {
+            "builtin" => Pack::builtin()?,
+            folder => Pack::open(Path::new(folder))?,
+        };
+        let actual = pack.manifest().pack.assurance;
+        if let Some(required) = config.require_assurance.filter(|required| actual < *required) {
+            let pack = pack.manifest().pack.id.clone();
+            return Err(SetupError::Assurance { pack, required, actual });
+        }
+        let runtime = runtime::select(&runtime_choice(&config.onnxruntime))?;
+        let policies = Policies::compile(config, &pack)?;
+        Ok(Self { pack: Arc::new(pack), runtime, policies, limits: config.limits })
+    }
+
+    /// What a start-up line says: pack with version and assurance, runtime with version, policies.
+    pub fn summary(&self) -> String {
+        let pack = self.pack.reference();
+        let runtime = self.runtime.describe();
+        let policies: Vec<&str> = self.policies.iter().map(|policy| policy.reference().id.as_str()).collect();
+        format!(
+            "pack {} {} (assurance {}), runtime {} {}, policies {} (default {})",
+            pack.id,
+            pack.version,
+            crate::convert::assurance(pack.assurance).as_str_name().trim_start_matches("ASSURANCE_"),
+            runtime.name,
+            runtime.version,
+            policies.join(", "),
+            self.policies.default_name(),
+        )
+    }
+}
+
 impl Policies {
+    /// Checks the configured policies against a pack. A policy of the binary that nobody touched and that asks for a model
+    /// which the pack lacks is left out; it is never weakened to fit.
+    ///
+    /// # Errors
+    /// [`PolicyError`] of a policy that was configured, or that is the default.
+    pub fn compile(config: &Config, pack: &Pack) -> Result<Self, PolicyError> {
+        let mut by_name = BTreeMap::new();
+        for (name, settings) in &config.policies {
+            let wanted = *name == config.default_policy || config.configured_policies.contains(name);
+            match Policy::compile(name, settings.clone(), pack) {
+                Ok(policy) => {
+                    by_name.insert(name.clone(), Arc::new(policy));
+                }
+                Err(PolicyError::MissingRole { .. }) if !wanted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !by_name.contains_key(&config.default_policy) {
+            return Err(PolicyError::Unknown(config.default_policy.clone()));
+        }
+        Ok(Self { default: config.default_policy.clone(), by_name })
+    }
+
     /// The policy of this name; the default one for an empty name.
     ///
     /// # Errors
@@ -48,5 +151,14 @@ impl Policies {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.by_name.values()
+    }
+}
+
+/// `auto`, `off`, or a path.
+fn runtime_choice(setting: &str) -> runtime::RuntimeChoice {
+    match setting {
+        "auto" => runtime::RuntimeChoice::Auto,
+        "off" => runtime::RuntimeChoice::Off,
+        path => runtime::RuntimeChoice::Library(path.into()),
     }
 }

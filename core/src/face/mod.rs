@@ -1,5 +1,22 @@
 //! Faces: where they are, how the head is turned, and the crops that models want.
 
+mod crop;
+mod detector;
+mod mesh;
+pub(crate) mod net;
+mod nms;
+mod panel;
+pub(crate) mod pixels;
+mod planes;
+pub(crate) mod pose;
+mod resample;
+
+pub use crop::Crop;
+pub use detector::{Detection, Detector};
+pub use mesh::{Mesh, Mesher};
+pub use net::Reading;
+pub use panel::{Panel, Vote};
+
 /// A point in pixels of the upright frame, origin top left.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Point {

@@ -2,7 +2,6 @@
 
 /// Why media was refused. The message names what was wrong and, where there is one, the limit and what came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum FrameError {
     /// No bytes at all.
     #[error("the media is empty")]

@@ -213,6 +213,22 @@ pub enum OutputSpec {
     },
 }
 
+impl OutputSpec {
+    /// The outputs that the rule reads, by name. YuNet's are `cls_s`, `obj_s`, `bbox_s`, `kps_s` for each stride s in turn.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            OutputSpec::Yunet { strides, .. } => strides
+                .iter()
+                .flat_map(|stride| ["cls", "obj", "bbox", "kps"].map(|kind| format!("{kind}_{stride}")))
+                .collect(),
+            OutputSpec::Softmax { output, .. }
+            | OutputSpec::ProbabilityReal { output, .. }
+            | OutputSpec::Embedding { output, .. } => vec![output.clone()],
+            OutputSpec::Mesh468 { points, flag } => vec![points.clone(), flag.clone()],
+        }
+    }
+}
+
 /// A threshold with its origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

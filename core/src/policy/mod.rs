@@ -1,18 +1,23 @@
 //! Policies: which checks must pass, how well, on how many frames, and how much the person is told.
 
+mod builtin;
+mod compile;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use builtin::{DEFAULT, builtin, offered};
+
 use crate::{
     analysis::Plan,
-    pack::Pack,
-    verdict::{CheckId, PolicyRef},
+    pack::{Manifest, Pack, Role},
+    session::Media,
+    verdict::{CheckId, CheckKind, PolicyRef},
 };
 
 /// Why a policy cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PolicyError {
     /// No such policy.
     #[error("there is no policy named {0}")]
@@ -80,12 +85,15 @@ pub enum OnError {
 }
 
 /// A policy as configured.
+///
+/// StillImage and FrameContinuity compare frames. Listed as required, they are required where several frames are given; on
+/// a single image they are NOT_RUN with [`Detail::SingleFrame`](crate::verdict::Detail::SingleFrame) and do not count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
     /// The operator's own label; the verdict adds a hash of the settings to it.
     pub version: String,
-    /// Checks that ACCEPT needs.
+    /// Checks that ACCEPT needs. PresentationAttack or Deepfake must be among them.
     pub required: Vec<CheckId>,
     /// Checks that are run and reported without deciding.
     #[serde(default)]
@@ -96,10 +104,10 @@ pub struct PolicyConfig {
     /// Frames that must be judged before a session or a list has a verdict, 1..=64. One image is judged on one frame.
     #[serde(default = "default_frames")]
     pub frames_needed: u32,
-    /// How their scores become one.
+    /// How the scores of attack and identity checks become one; those of quality checks are always averaged.
     #[serde(default)]
     pub aggregate: Aggregate,
-    /// Whether frames that fail a required quality check are kept from the costly models.
+    /// Whether frames that fail a required quality check are kept from the costly models, and from the evidence.
     #[serde(default = "yes")]
     pub gate: bool,
     /// What the person is told.
@@ -110,6 +118,7 @@ pub struct PolicyConfig {
     pub on_error: OnError,
 }
 
+/// Five frames are half a second at the ten a second that the project's clients send.
 fn default_frames() -> u32 {
     5
 }
@@ -124,6 +133,7 @@ pub struct Policy {
     reference: PolicyRef,
     config: PolicyConfig,
     thresholds: BTreeMap<CheckId, f32>,
+    embedding: bool,
 }
 
 impl Policy {
@@ -131,9 +141,24 @@ impl Policy {
     ///
     /// # Errors
     /// [`PolicyError::MissingRole`] where a required check needs a model that the pack lacks; [`PolicyError::Invalid`]
-    /// where a setting is out of range.
-    pub fn compile(_id: &str, _config: PolicyConfig, _pack: &Pack) -> Result<Self, PolicyError> {
-        unimplemented!()
+    /// where a setting is out of range, contradicts another, or would let an attack be accepted unseen: no required
+    /// PresentationAttack or Deepfake, a required attack or identity check with a threshold of 0, or one that the pack
+    /// holds too weak to decide (`advisory = true`) while the policy sets no threshold of its own.
+    pub fn compile(id: &str, config: PolicyConfig, pack: &Pack) -> Result<Self, PolicyError> {
+        Self::compile_for(id, config, pack.manifest())
+    }
+
+    /// As [`Policy::compile`], where only the pack's manifest is at hand: a configuration can be checked without weights.
+    ///
+    /// # Errors
+    /// As [`Policy::compile`].
+    pub fn compile_for(id: &str, config: PolicyConfig, manifest: &Manifest) -> Result<Self, PolicyError> {
+        let thresholds = compile::check(id, &config, manifest)?;
+        let version = compile::version(&config, &thresholds);
+        let asked = |check: CheckId| config.required.contains(&check) || config.advisory.contains(&check);
+        let embedding = manifest.models.iter().any(|model| model.role == Role::Embedding)
+            && (asked(CheckId::FrameContinuity) || asked(CheckId::FaceMatch));
+        Ok(Self { reference: PolicyRef { id: id.to_owned(), version }, config, thresholds, embedding })
     }
 
     /// Name and version.
@@ -146,13 +171,58 @@ impl Policy {
         &self.config
     }
 
-    /// The least passing score of a check.
+    /// The least passing score of a check: the policy's own, else the pack's, else 0.5 (quality scores are mapped so that
+    /// 0.5 is the recommended limit).
     pub fn threshold(&self, id: CheckId) -> f32 {
         self.thresholds.get(&id).copied().unwrap_or(1.0)
     }
 
-    /// What to run on each frame.
-    pub fn plan(&self) -> Plan {
-        unimplemented!()
+    /// Whether ACCEPT needs this check when `media` is judged.
+    pub fn requires(&self, id: CheckId, media: Media) -> bool {
+        self.config.required.contains(&id) && !(media == Media::Image && id.needs_frames())
     }
+
+    /// Whether the policy wants this check's answer at all.
+    pub fn asks(&self, id: CheckId) -> bool {
+        self.config.required.contains(&id) || self.config.advisory.contains(&id)
+    }
+
+    /// Frames that must be judged: one of a single image.
+    pub fn needed(&self, media: Media) -> u32 {
+        match media {
+            Media::Image => 1,
+            Media::Frames => self.config.frames_needed,
+        }
+    }
+
+    /// What to run on each frame of several.
+    pub fn plan(&self) -> Plan {
+        self.plan_for(Media::Frames)
+    }
+
+    /// What to run on each frame of `media`. A single image needs no embedding for FrameContinuity.
+    pub fn plan_for(&self, media: Media) -> Plan {
+        let checks = CheckId::ALL.iter().copied().filter(|&id| self.asks(id) && is_per_frame(id)).collect();
+        let gates = if self.config.gate {
+            CheckId::ALL
+                .iter()
+                .filter(|&&id| self.config.required.contains(&id) && is_cheap_quality(id))
+                .map(|&id| (id, self.threshold(id)))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let embedding = self.embedding && (media == Media::Frames || self.asks(CheckId::FaceMatch));
+        Plan { checks, gates, embedding }
+    }
+}
+
+/// Whether a check is made on each frame; the others are made by the session.
+fn is_per_frame(id: CheckId) -> bool {
+    id != CheckId::MediaLimits && !id.needs_frames()
+}
+
+/// Quality checks that are arithmetic on pixels and landmarks; the two others cost a model's run, so they gate nothing.
+fn is_cheap_quality(id: CheckId) -> bool {
+    id.kind() == CheckKind::Quality && !matches!(id, CheckId::EyesOpen | CheckId::FaceOcclusionPrevention)
 }

@@ -1,16 +1,40 @@
 //! The session: frames' analyses in, hints and one verdict out. No I/O, no clock, no threads; the server, the command
 //! line and the bindings all drive this same state machine.
+//!
+//! What it keeps does not grow with the number of frames: sums, the scores of the frames judged (the session is complete
+//! before there are many), the best frame's faces, and one small grey picture and one face vector to compare with.
+
+mod clock;
+mod conclude;
+mod continuity;
+mod decide;
+mod evidence;
+mod hints;
+mod reasons;
+mod still;
 
 use std::{sync::Arc, time::Duration};
 
+use self::{
+    clock::Moment,
+    continuity::Continuity,
+    evidence::{Evidence, Grade},
+    hints::Debounce,
+    still::Still,
+};
 use crate::{
-    analysis::FrameAnalysis,
+    analysis::{FrameAnalysis, Measurement},
+    face::{Face, HeadPose},
     frame::FrameError,
     policy::Policy,
     quality::Hint,
     runtime::RuntimeError,
-    verdict::{Check, PackRef, RuntimeRef, Verdict},
+    verdict::{Check, CheckId, CheckKind, FrameStats, PackRef, RuntimeRef, Timings, Verdict},
 };
+
+/// Frames judged beyond what the policy needs while StillImage waits for a movement: at the thirty frames a second of a
+/// fast camera its patience of [`still::PATIENCE`] is over by then.
+const EXTRA_FRAMES: u32 = 64;
 
 /// What is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +78,7 @@ pub enum Event {
     Feedback {
         /// The frame it is drawn from.
         frame_index: u64,
-        /// Most important first; [`Hint::HoldStill`] alone where all is well.
+        /// Most important first, at most three; [`Hint::HoldStill`] alone where all is well.
         hints: Vec<Hint>,
         /// That frame's quality checks.
         measures: Vec<Check>,
@@ -63,7 +87,7 @@ pub enum Event {
     Progress {
         /// The frame.
         frame_index: u64,
-        /// Judged so far.
+        /// Judged so far. It can pass `needed` while a required StillImage waits for the face to move.
         judged: u32,
         /// Needed.
         needed: u32,
@@ -73,45 +97,198 @@ pub enum Event {
 }
 
 /// A session.
+///
+/// A frame is *judged* where it has a face, passed every required quality check (if the policy gates) and got a score from
+/// every required attack check that looks at single frames. Once as many are judged as the policy needs, the session is
+/// complete, unless StillImage is required and the face has not moved yet: then it waits for up to two seconds more. It is
+/// also complete as soon as ACCEPT can no longer be reached: a required check broke, or the face changed.
 #[derive(Debug)]
 pub struct Session {
     context: Context,
+    stats: FrameStats,
+    timings: Timings,
+    first_arrival: Option<Duration>,
+    last_index: Option<u64>,
+    evidence: Evidence,
+    debounce: Debounce,
+    continuity: Continuity,
+    still: Still,
+    faces_seen: bool,
+    best_judged: Option<Best>,
+    best_other: Option<Best>,
+    /// Frames on which the detector broke.
+    faults: u32,
+    complete: bool,
+}
+
+/// The best frame of its kind so far.
+#[derive(Debug)]
+struct Best {
+    index: u64,
+    /// Required quality checks passed, then mean quality or detector score: greater is better.
+    rank: (u32, f64),
+    faces: Vec<Face>,
+    pose: Option<HeadPose>,
+    measurements: Vec<Measurement>,
 }
 
 impl Session {
     /// Begins.
     pub fn new(context: Context) -> Self {
-        Self { context }
+        Self {
+            context,
+            stats: FrameStats::default(),
+            timings: Timings::default(),
+            first_arrival: None,
+            last_index: None,
+            evidence: Evidence::default(),
+            debounce: Debounce::default(),
+            continuity: Continuity::default(),
+            still: Still::default(),
+            faces_seen: false,
+            best_judged: None,
+            best_other: None,
+            faults: 0,
+            complete: false,
+        }
     }
 
-    /// Takes a frame's analysis. Frames come in the order of `index`.
-    pub fn push(&mut self, _index: u64, _timing: FrameTiming, _analysis: FrameAnalysis) -> Vec<Event> {
-        let _ = &self.context;
-        unimplemented!()
+    /// Takes a frame's analysis. Frames come in the order of `index`; one that comes late or twice, and any but the first
+    /// of [`Media::Image`], is let go as by [`Session::dropped`]. After [`Event::Complete`] nothing changes any more.
+    pub fn push(&mut self, index: u64, timing: FrameTiming, mut analysis: FrameAnalysis) -> Vec<Event> {
+        if !self.admit(index, timing) {
+            return Vec::new();
+        }
+        count(&mut self.stats.analysed);
+        self.timings.analysis = self.timings.analysis.saturating_add(analysis.duration);
+        for measurement in &mut analysis.measurements {
+            measurement.outcome = evidence::settle(&measurement.outcome);
+        }
+
+        let policy = Arc::clone(&self.context.policy);
+        let grade = evidence::grade(&policy, &analysis);
+        let at = Moment::new(timing);
+        self.faces_seen |= !analysis.faces.is_empty();
+        self.continuity.push(at, &analysis.faces, analysis.embedding.as_deref(), grade.judged);
+        if grade.judged {
+            count(&mut self.stats.judged);
+            self.still.push(at, analysis.motion.as_ref());
+        }
+        self.evidence.push(&analysis, grade);
+
+        let mut events = Vec::new();
+        if let Some(hints) = self.debounce.push(hints::of_frame(&policy, &analysis), timing.arrived) {
+            let measures = conclude::quality_of_frame(&policy, self.context.media, &analysis);
+            events.push(Event::Feedback { frame_index: index, hints, measures });
+        }
+        self.keep_best(index, grade, analysis);
+        if grade.judged {
+            let needed = policy.needed(self.context.media);
+            events.push(Event::Progress { frame_index: index, judged: self.stats.judged, needed });
+        }
+        self.settle_completion(&mut events);
+        events
     }
 
-    /// Takes note of a frame that was refused; it never counts as evidence.
-    pub fn refuse(&mut self, _index: u64, _timing: FrameTiming, _error: &FrameError) -> Vec<Event> {
-        unimplemented!()
+    /// Takes note of a frame that was refused; it never counts as evidence. MediaLimits fails where most frames are.
+    pub fn refuse(&mut self, index: u64, timing: FrameTiming, _error: &FrameError) -> Vec<Event> {
+        if self.admit(index, timing) {
+            count(&mut self.stats.refused);
+        }
+        Vec::new()
     }
 
     /// Takes note of a frame on which the detector broke; the checks it would have served become ERROR.
-    pub fn fault(&mut self, _index: u64, _timing: FrameTiming, _error: &RuntimeError) -> Vec<Event> {
-        unimplemented!()
+    pub fn fault(&mut self, index: u64, timing: FrameTiming, _error: &RuntimeError) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.admit(index, timing) {
+            count(&mut self.faults);
+            self.settle_completion(&mut events);
+        }
+        events
     }
 
-    /// Takes note of a frame that was let go.
+    /// Takes note of a frame that was received and let go.
     pub fn dropped(&mut self) {
-        unimplemented!()
+        if !self.complete {
+            count(&mut self.stats.received);
+            count(&mut self.stats.dropped);
+        }
     }
 
     /// Whether the policy's evidence is complete; further frames change nothing.
     pub fn is_complete(&self) -> bool {
-        unimplemented!()
+        self.complete
     }
 
     /// The verdict on what has come so far. `now` counts from the same moment as [`FrameTiming::arrived`].
-    pub fn finish(&self, _now: Duration) -> Verdict {
-        unimplemented!()
+    ///
+    /// With fewer frames judged than the policy needs there is no judgement either way, however the few look: RETRY where
+    /// bad frames were to blame, INDETERMINATE where the good ones were simply too few.
+    pub fn finish(&self, now: Duration) -> Verdict {
+        conclude::verdict(self, now)
     }
+
+    /// Counts a frame in; false where it is not to be looked at.
+    fn admit(&mut self, index: u64, timing: FrameTiming) -> bool {
+        if self.complete {
+            return false;
+        }
+        let late = self.last_index.is_some_and(|last| index <= last);
+        let surplus = self.context.media == Media::Image && self.last_index.is_some();
+        if late || surplus {
+            self.dropped();
+            return false;
+        }
+        self.last_index = Some(index);
+        self.first_arrival.get_or_insert(timing.arrived);
+        count(&mut self.stats.received);
+        self.timings.queue = self.timings.queue.saturating_add(timing.queue);
+        self.timings.decode = self.timings.decode.saturating_add(timing.decode);
+        true
+    }
+
+    fn keep_best(&mut self, index: u64, grade: Grade, analysis: FrameAnalysis) {
+        let (slot, second) = if grade.judged {
+            (&mut self.best_judged, mean_quality(&analysis))
+        } else {
+            let score = analysis.faces.first().map_or(0.0, |face| f64::from(face.score));
+            (&mut self.best_other, score)
+        };
+        let rank = (grade.passed, if second.is_finite() { second } else { 0.0 });
+        // A tie goes to the earlier frame, so that the same frames always give the same verdict.
+        if slot.as_ref().is_none_or(|best| rank > best.rank) {
+            let FrameAnalysis { faces, pose, measurements, .. } = analysis;
+            *slot = Some(Best { index, rank, faces, pose, measurements });
+        }
+    }
+
+    fn settle_completion(&mut self, events: &mut Vec<Event>) {
+        let policy = &self.context.policy;
+        let requires = |id| policy.requires(id, self.context.media);
+        let needed = policy.needed(self.context.media);
+        let broke = CheckId::ALL
+            .iter()
+            .any(|&id| requires(id) && self.evidence.tally(id).is_some_and(|tally| tally.broken.is_some()));
+        let changed = requires(CheckId::FrameContinuity) && self.continuity.is_broken();
+        let moved = !requires(CheckId::StillImage)
+            || self.still.is_settled(policy.threshold(CheckId::StillImage))
+            || self.stats.judged >= needed.saturating_add(EXTRA_FRAMES);
+        if broke || self.faults > 0 || changed || (self.stats.judged >= needed && moved) {
+            self.complete = true;
+            events.push(Event::Complete);
+        }
+    }
+}
+
+fn mean_quality(analysis: &FrameAnalysis) -> f64 {
+    let scores = analysis.measurements.iter().filter(|measurement| measurement.id.kind() == CheckKind::Quality);
+    let (sum, count) = scores
+        .filter_map(Measurement::score)
+        .fold((0.0, 0_u32), |(sum, count), score| (sum + f64::from(score), count + 1));
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
+fn count(counter: &mut u32) {
+    *counter = counter.saturating_add(1);
 }

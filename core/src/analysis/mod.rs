@@ -1,13 +1,14 @@
 //! One frame through the models: faces, quality, and, only if quality allows, the costly checks.
 
+mod analyzer;
+mod motion;
+
+pub use analyzer::Analyzer;
+
 use std::time::Duration;
 
 use crate::{
-    Error,
     face::{Face, HeadPose},
-    frame::Frame,
-    pack::Pack,
-    runtime::{Runtime, RuntimeError},
     verdict::{CheckId, Detail, ModelRef, RawMeasure},
 };
 
@@ -20,6 +21,13 @@ pub struct Plan {
     pub gates: Vec<(CheckId, f32)>,
     /// Whether the face's embedding is wanted (for FrameContinuity or FaceMatch).
     pub embedding: bool,
+}
+
+impl Plan {
+    /// Whether a check is to run, because it is asked for or is a gate.
+    pub fn wants(&self, id: CheckId) -> bool {
+        self.checks.contains(&id) || self.gates.iter().any(|(gate, _)| *gate == id)
+    }
 }
 
 /// How one check on one frame ended.
@@ -98,27 +106,5 @@ impl FrameAnalysis {
     /// The measurement of a check, if it was made or tried.
     pub fn measurement(&self, id: CheckId) -> Option<&Measurement> {
         self.measurements.iter().find(|measurement| measurement.id == id)
-    }
-}
-
-/// A worker's own models. Neither `Send` nor `Sync`: make one on each worker thread.
-pub struct Analyzer {}
-
-impl Analyzer {
-    /// Loads every model of the pack.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`] where a model does not load; [`Error::Pack`] where a rule does not fit its role.
-    pub fn load(_pack: &Pack, _runtime: &dyn Runtime) -> Result<Self, Error> {
-        unimplemented!()
-    }
-
-    /// Analyses one frame. Quality failures and absent models are outcomes, not errors.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Run`] where the detector breaks: then nothing is known about the frame. A later model that breaks
-    /// leaves [`Outcome::Broken`] on its check.
-    pub fn analyze(&mut self, _frame: &Frame, _plan: &Plan) -> Result<FrameAnalysis, RuntimeError> {
-        unimplemented!()
     }
 }

@@ -1,0 +1,173 @@
+//! What a policy is checked for before anything is judged by it, and the version that its settings hash to.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{PolicyConfig, PolicyError};
+use crate::{
+    pack::{Manifest, Role},
+    verdict::{CheckId, CheckKind},
+};
+
+/// Most frames a policy may ask for: at two frames a second, half a minute of holding still.
+const MAX_FRAMES: u32 = 64;
+
+/// Longest policy name and version label: both travel in every verdict.
+const MAX_NAME: usize = 64;
+
+/// The limit of a check for which neither policy nor pack names one; quality measures are mapped to have it at 0.5.
+const DEFAULT_THRESHOLD: f32 = 0.5;
+
+/// Hex digits of the settings' hash that the version shows.
+const HASH_DIGITS: usize = 12;
+
+/// Checks a policy against itself and a pack; gives every check's least passing score.
+pub(super) fn check(
+    id: &str,
+    config: &PolicyConfig,
+    manifest: &Manifest,
+) -> Result<BTreeMap<CheckId, f32>, PolicyError> {
+    let invalid =
+        |setting: &str, what: String| PolicyError::Invalid { policy: id.to_owned(), setting: setting.to_owned(), what };
+
+    name(id).map_err(|what| invalid("name", what))?;
+    name(&config.version).map_err(|what| invalid("version", what))?;
+    lists(config).map_err(|(setting, what)| invalid(setting, what))?;
+    if !(1..=MAX_FRAMES).contains(&config.frames_needed) {
+        return Err(invalid("frames_needed", format!("must be 1..={MAX_FRAMES}, is {}", config.frames_needed)));
+    }
+    if let Some(check) = config.required.iter().find(|check| check.needs_frames())
+        && config.frames_needed < 2
+    {
+        return Err(invalid("frames_needed", format!("must be at least 2 where {check} is required, is 1")));
+    }
+    for &check in &config.required {
+        for &role in roles(check) {
+            if !manifest.models.iter().any(|model| model.role == role) {
+                return Err(PolicyError::MissingRole {
+                    policy: id.to_owned(),
+                    check,
+                    pack: manifest.pack.id.clone(),
+                    role: role.name(),
+                });
+            }
+        }
+    }
+    thresholds(config, manifest).map_err(|(check, what)| invalid(&format!("thresholds.{check}"), what))
+}
+
+/// The label, a dot, and the first digits of the sha256 over the settings and every threshold as resolved. The order in
+/// which an operator lists checks does not matter; any value that can change a verdict does.
+pub(super) fn version(config: &PolicyConfig, thresholds: &BTreeMap<CheckId, f32>) -> String {
+    let mut text = String::new();
+    for (name, list) in [("required", &config.required), ("advisory", &config.advisory)] {
+        for check in CheckId::ALL.iter().filter(|check| list.contains(check)) {
+            line(&mut text, name, check);
+        }
+    }
+    for (check, score) in thresholds {
+        // The bits, so that no two thresholds that decide differently look the same.
+        line(&mut text, check.name(), &format_args!("{:08x}", score.to_bits()));
+    }
+    line(&mut text, "frames_needed", &config.frames_needed);
+    line(&mut text, "aggregate", &format_args!("{:?}", config.aggregate));
+    line(&mut text, "gate", &config.gate);
+    line(&mut text, "reasons", &format_args!("{:?}", config.reasons));
+    line(&mut text, "on_error", &format_args!("{:?}", config.on_error));
+    let hash = Sha256::digest(text.as_bytes());
+    let mut version = format!("{}.", config.version);
+    for byte in hash.iter().take(HASH_DIGITS / 2) {
+        let _ = write!(version, "{byte:02x}");
+    }
+    version
+}
+
+fn line(text: &mut String, name: &str, value: &dyn std::fmt::Display) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{name}={value}");
+}
+
+/// The models without which a check cannot run.
+fn roles(check: CheckId) -> &'static [Role] {
+    match check {
+        CheckId::MediaLimits => &[],
+        CheckId::SingleFacePresent
+        | CheckId::HeadSize
+        | CheckId::InterEyeDistance
+        | CheckId::CropOfTheFaceImage
+        | CheckId::HeadPose
+        | CheckId::Sharpness
+        | CheckId::Luminance
+        | CheckId::UnderExposurePrevention
+        | CheckId::OverExposurePrevention
+        | CheckId::DynamicRange
+        | CheckId::StillImage
+        | CheckId::FrameContinuity => &[Role::Detector],
+        CheckId::EyesOpen => &[Role::Detector, Role::Mesh],
+        CheckId::FaceOcclusionPrevention => &[Role::Detector, Role::Occlusion],
+        CheckId::PresentationAttack => &[Role::Detector, Role::Liveness],
+        CheckId::Deepfake => &[Role::Detector, Role::Deepfake],
+        CheckId::FaceMatch => &[Role::Detector, Role::Embedding],
+    }
+}
+
+fn name(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.len() > MAX_NAME {
+        return Err(format!("must have 1..={MAX_NAME} characters, has {}", text.len()));
+    }
+    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        return Err("may hold ASCII letters, digits, '-', '_' and '.' only".to_owned());
+    }
+    Ok(())
+}
+
+fn lists(config: &PolicyConfig) -> Result<(), (&'static str, String)> {
+    for (setting, list) in [("required", &config.required), ("advisory", &config.advisory)] {
+        for (place, check) in list.iter().enumerate() {
+            if list.iter().take(place).any(|earlier| earlier == check) {
+                return Err((setting, format!("{check} is listed twice")));
+            }
+        }
+    }
+    if let Some(check) = config.advisory.iter().find(|check| config.required.contains(check)) {
+        return Err(("advisory", format!("{check} is required already")));
+    }
+    // The checks that compare frames say nothing about a single image, so alone they would let any image through.
+    if !config.required.iter().any(|check| check.kind() == CheckKind::Attack && !check.needs_frames()) {
+        return Err(("required", "must hold PresentationAttack or Deepfake".to_owned()));
+    }
+    Ok(())
+}
+
+fn thresholds(config: &PolicyConfig, manifest: &Manifest) -> Result<BTreeMap<CheckId, f32>, (CheckId, String)> {
+    for &check in config.thresholds.keys() {
+        if !config.required.contains(&check) && !config.advisory.contains(&check) {
+            return Err((check, "the check is neither required nor advisory".to_owned()));
+        }
+    }
+    let mut resolved = BTreeMap::new();
+    for &check in CheckId::ALL {
+        let own = config.thresholds.get(&check).copied();
+        let pack = manifest.thresholds.iter().find(|spec| spec.check == check);
+        let score = own.or(pack.map(|spec| spec.score)).unwrap_or(DEFAULT_THRESHOLD);
+        // NaN is in no range.
+        if !(0.0..=1.0).contains(&score) {
+            return Err((check, format!("must be within 0..=1, is {score}")));
+        }
+        if config.required.contains(&check) {
+            if own.is_none() && pack.is_some_and(|spec| spec.advisory) {
+                let pack = &manifest.pack.id;
+                return Err((
+                    check,
+                    format!("pack {pack} holds this check too weak to decide; to require it, set a threshold"),
+                ));
+            }
+            if score <= 0.0 && matches!(check.kind(), CheckKind::Attack | CheckKind::Identity) {
+                return Err((check, "0 would pass everything".to_owned()));
+            }
+        }
+        resolved.insert(check, score);
+    }
+    Ok(resolved)
+}

@@ -1,0 +1,129 @@
+//! The program's configuration: defaults in the binary, then a TOML file, then the environment, then flags. Read and
+//! validated once, before a port is bound; a key that is not known is refused, wherever it stands.
+
+mod error;
+mod layers;
+mod print;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ConfigError;
+pub use layers::{EXEMPT_VARIABLES, Layer, Loaded, Sources, VARIABLE_PREFIX};
+pub use print::to_toml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lifesign_core::{
+    frame::FrameLimits,
+    policy::{self, PolicyConfig},
+    verdict::Assurance,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{engine::EngineConfig, grpc::GrpcConfig};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The model pack: `builtin`, `open`, or a folder with a `pack.toml`.
+    pub pack: String,
+    /// The ONNX runtime: a path to libonnxruntime, `auto` (ONNX Runtime where it is found, else rten) or `off` (rten).
+    pub onnxruntime: String,
+    /// Refuse to start on a pack that can claim less than this; CUSTOM < BUILTIN < OPEN. Unset: any pack will do.
+    pub require_assurance: Option<Assurance>,
+    /// The policy of calls that name none.
+    pub default_policy: String,
+    /// What media is accepted.
+    pub limits: FrameLimits,
+    /// The pool of workers.
+    pub engine: EngineConfig,
+    /// The gRPC server.
+    pub grpc: GrpcConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// The policies a call may name. Those in the binary are the defaults here, so that a file may change one setting of
+    /// one of them.
+    pub policies: BTreeMap<String, PolicyConfig>,
+    /// The policies that the file, the environment or a flag touched. Only these, and the default one, must fit the pack;
+    /// a policy in the binary that asks for a model which the pack lacks is merely not offered.
+    #[serde(skip)]
+    pub configured_policies: BTreeSet<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            pack: "builtin".to_owned(),
+            onnxruntime: "auto".to_owned(),
+            require_assurance: None,
+            default_policy: policy::DEFAULT.to_owned(),
+            limits: FrameLimits::default(),
+            engine: EngineConfig::default(),
+            grpc: GrpcConfig::default(),
+            log: LogConfig::default(),
+            policies: policy::builtin().into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
+            configured_policies: BTreeSet::new(),
+        }
+    }
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least severe level that is logged. `LIFESIGN_LOG` overrides it with tracing-subscriber's filter directives.
+    pub level: LogLevel,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: LogLevel::Info }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How severe an event must be to be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// What may fail next.
+    Warn,
+    /// What an operator wants to know in ordinary running.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name in configuration and in filter directives.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogLevel::Off => "off",
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}

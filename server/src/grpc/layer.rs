@@ -1,0 +1,154 @@
+//! What happens to a call before its message is read and after its answer is made: it is counted, refused where there are
+//! too many at a time, and a status that the transport made gets the details that every status of ours has.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tonic::{Code, body::Body};
+use tower::{Layer, Service};
+
+use super::calls::CallRecord;
+use crate::status::Fault;
+
+/// Calls of this service are counted; health and reflection are not.
+const SERVICE: &str = "/lifesign.v1.LivenessService/";
+
+/// The doors: how many calls of a kind may be at work.
+#[derive(Debug)]
+pub(super) struct Gate {
+    checks: (Arc<Semaphore>, u32),
+    streams: (Arc<Semaphore>, u32),
+    message_limit: u64,
+    open: TaskTracker,
+}
+
+impl Gate {
+    /// `open` counts the calls at work, for the shutdown to wait for.
+    pub(super) fn new(checks: u32, streams: u32, message_limit: u64, open: TaskTracker) -> Self {
+        let door = |limit: u32| {
+            let permits = usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+            (Arc::new(Semaphore::new(permits)), limit)
+        };
+        Self { checks: door(checks), streams: door(streams), message_limit, open }
+    }
+
+    fn enter(&self, method: &str) -> (super::calls::Call, Result<(), Fault>) {
+        let (door, subject) = match method {
+            "CheckMedia" => (Some(&self.checks), "CheckMedia calls"),
+            "StreamSession" => (Some(&self.streams), "streams"),
+            _ => (None, "calls"),
+        };
+        let (permit, entered) = match door {
+            None => (None, Ok(())),
+            Some((permits, limit)) => match Arc::clone(permits).try_acquire_owned() {
+                Ok(permit) => (Some(permit), Ok(())),
+                Err(_) => (None, Err(Fault::Quota { subject, limit: u64::from(*limit) })),
+            },
+        };
+        (CallRecord::begin(method.to_owned(), self.open.token(), permit), entered)
+    }
+}
+
+/// Puts the gate in front of the services.
+#[derive(Debug, Clone)]
+pub(super) struct GateLayer(pub(super) Arc<Gate>);
+
+impl<S> Layer<S> for GateLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GateService { inner, gate: Arc::clone(&self.0) }
+    }
+}
+
+/// A service behind the gate.
+#[derive(Debug, Clone)]
+pub(super) struct GateService<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+impl<S> Service<Request<Body>> for GateService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let Some(method) = request.uri().path().strip_prefix(SERVICE) else {
+            return Box::pin(self.inner.call(request));
+        };
+        // A name that the service does not know is not worth a log field of the client's choosing.
+        let method = KNOWN.iter().find(|known| **known == method).copied().unwrap_or("unknown");
+        let (call, entered) = self.gate.enter(method);
+        if let Err(fault) = entered {
+            call.failed(&fault);
+            return Box::pin(std::future::ready(Ok(fault.status().into_http())));
+        }
+        request.extensions_mut().insert(Arc::clone(&call));
+        let limit = self.gate.message_limit;
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            let Some(code) = header_code(&response) else { return Ok(response) };
+            // A status of ours has details. One without was made by the transport, before a method saw the message.
+            let bare = !response.headers().contains_key("grpc-status-details-bin");
+            if bare && matches!(code, Code::OutOfRange | Code::Internal) {
+                let fault = Fault::from_transport(code, limit);
+                call.failed(&fault);
+                response = fault.status().into_http();
+            }
+            call.ended(code, None);
+            Ok(response)
+        })
+    }
+}
+
+/// The methods, for the log.
+const KNOWN: [&str; 6] =
+    ["CheckMedia", "CreateSession", "StreamSession", "GetSession", "CancelSession", "GetCapabilities"];
+
+/// The code of an answer that is a status and nothing else.
+fn header_code(response: &Response<Body>) -> Option<Code> {
+    response.headers().get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_service_is_known() {
+        let set = prost_reflect::DescriptorPool::decode(lifesign_proto::FILE_DESCRIPTOR_SET).unwrap();
+        let service = set.get_service_by_name("lifesign.v1.LivenessService").unwrap();
+        let methods: Vec<String> = service.methods().map(|method| method.name().to_owned()).collect();
+        assert_eq!(methods, KNOWN);
+    }
+
+    #[test]
+    fn the_gate_closes_and_opens_again() {
+        let gate = Gate::new(1, 1, 0, TaskTracker::new());
+        let (first, entered) = gate.enter("CheckMedia");
+        entered.unwrap();
+        assert!(matches!(gate.enter("CheckMedia").1, Err(Fault::Quota { limit: 1, .. })));
+        gate.enter("StreamSession").1.unwrap();
+        gate.enter("GetSession").1.unwrap();
+        drop(first);
+        gate.enter("CheckMedia").1.unwrap();
+    }
+}

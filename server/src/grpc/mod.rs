@@ -1,0 +1,177 @@
+//! The gRPC server: the liveness service behind its gate, with health, reflection and gRPC-Web.
+
+mod active;
+pub mod assembler;
+mod calls;
+mod capabilities;
+mod check_media;
+mod config;
+mod incoming;
+mod layer;
+mod request;
+mod service;
+mod shared;
+mod stream;
+mod unary_sessions;
+mod wire;
+
+pub use config::{GrpcConfig, GrpcConfigError, StreamConfig, WebConfig};
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{HeaderName, Method, header};
+use lifesign_proto::{FILE_DESCRIPTOR_SET, v1::liveness_service_server::LivenessServiceServer};
+use tokio::{
+    net::TcpListener,
+    time::{interval, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{server::NamedService, transport::Server};
+use tonic_web::GrpcWebLayer;
+use tower::util::option_layer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::{info, warn};
+
+use self::{
+    config::Origins,
+    incoming::incoming,
+    layer::{Gate, GateLayer},
+    service::Liveness,
+    shared::Shared,
+};
+use crate::{engine::Engine, setup::Setup};
+
+/// How often ended sessions that nobody asks for are forgotten.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// How long connections may take to send their last bytes once the last call is over.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// Why the server ended other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] GrpcConfigError),
+    /// It would have been reachable from elsewhere without encryption.
+    #[error(
+        "{0} is reachable from other machines and the connection is not encrypted; put a proxy that ends TLS before \
+             it and say `insecure = true` (--insecure)"
+    )]
+    Insecure(SocketAddr),
+    /// The listening socket is broken.
+    #[error("the listening socket: {0}")]
+    Socket(#[from] io::Error),
+    /// Reflection could not be set up.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("transport: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves until `shutdown` resolves, then takes no more connections, lets open calls and streams end within the drain
+/// limit, ends what is left, and returns.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(
+    setup: Arc<Setup>,
+    engine: Engine,
+    config: &GrpcConfig,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    config.validate(&setup.limits)?;
+    let addr = listener.local_addr()?;
+    let loopback = addr.ip().to_canonical().is_loopback();
+    if !loopback && !config.insecure {
+        return Err(ServeError::Insecure(addr));
+    }
+    if !loopback {
+        warn!(%addr, "listening beyond this machine WITHOUT encryption: tokens and faces travel in clear");
+    }
+    let inline_allowed = config.inline_sessions.unwrap_or(loopback);
+    if inline_allowed && !loopback {
+        warn!("inline sessions are allowed: anybody who can connect can open one");
+    }
+    let (open, stop, told) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+    let shared = Arc::new(Shared::new(setup, engine, config.clone(), inline_allowed, stop.clone()));
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<Service>().await;
+
+    let gate = Gate::new(config.max_calls, config.max_streams, config.max_message_bytes, open.clone());
+    let service = LivenessServiceServer::new(Liveness::new(Arc::clone(&shared)))
+        .max_decoding_message_size(config.message_bytes())
+        .max_encoding_message_size(config.message_bytes());
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let server = Server::builder()
+        .accept_http1(config.web.enabled)
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .http2_keepalive_interval(Some(Duration::from_millis(config.keepalive_interval_ms)))
+        .http2_keepalive_timeout(Some(Duration::from_millis(config.keepalive_timeout_ms)))
+        .layer(option_layer(cors(config)?))
+        .layer(option_layer(config.web.enabled.then(GrpcWebLayer::new)))
+        .layer(GateLayer(Arc::new(gate)))
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+
+    let incoming = incoming(listener, config.max_connections);
+    let serving = server.serve_with_incoming_shutdown(incoming, told.clone().cancelled_owned());
+    let mut serving = std::pin::pin!(serving);
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut sweep = interval(SWEEP);
+    loop {
+        tokio::select! {
+            ended = &mut serving => return Ok(ended?),
+            () = &mut shutdown => break,
+            _ = sweep.tick() => shared.store.sweep(shared.clock.now()),
+        }
+    }
+
+    info!(open = open.len(), "shutting down: no new connections, open calls may end");
+    health.set_not_serving::<Service>().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    told.cancel();
+    open.close();
+    let drained = async {
+        // Watchers of health and reflection may stay as long as they like; only calls of the service are waited for.
+        let drain = Duration::from_millis(config.drain_timeout_ms);
+        if timeout(drain, open.wait()).await.is_err() {
+            warn!(open = open.len(), "the drain limit is over: ending what is still open");
+            stop.cancel();
+        }
+        sleep(LAST_BYTES).await;
+    };
+    tokio::select! {
+        ended = &mut serving => Ok(ended?),
+        () = drained => Ok(()),
+    }
+}
+
+type Service = LivenessServiceServer<Liveness>;
+
+/// The service's name, for health checks.
+pub const SERVICE_NAME: &str = <Service as NamedService>::NAME;
+
+/// What pages of other origins may do; `None` where there are none to be let in.
+fn cors(config: &GrpcConfig) -> Result<Option<CorsLayer>, GrpcConfigError> {
+    let origins = match config.web.origins()? {
+        Origins::Same => return Ok(None),
+        Origins::Any => AllowOrigin::any(),
+        Origins::List(list) => AllowOrigin::list(list),
+    };
+    let grpc = |name| HeaderName::from_static(name);
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::POST])
+        .allow_headers([header::CONTENT_TYPE, grpc("x-grpc-web"), grpc("x-user-agent"), grpc("grpc-timeout")])
+        .expose_headers([grpc("grpc-status"), grpc("grpc-message"), grpc("grpc-status-details-bin")]);
+    Ok(config.web.enabled.then_some(layer))
+}

@@ -1,0 +1,127 @@
+//! The service: each method is a few lines that hand over to the module that does the work, and a status on the way back.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lifesign_proto::v1::{self, liveness_service_server::LivenessService};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use super::{
+    calls::{Call, CallRecord},
+    capabilities::capabilities,
+    check_media::check_media,
+    request,
+    shared::Shared,
+    stream, unary_sessions,
+    wire::OUTBOX,
+};
+use crate::status::Fault;
+
+/// The service's methods over their shared state.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    shared: Arc<Shared>,
+}
+
+impl Liveness {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+/// The record that the gate made. A service used without the gate (in a test) gets one that counts for nothing.
+fn call<T>(request: &Request<T>) -> Call {
+    let record = request.extensions().get::<Call>().cloned();
+    record.unwrap_or_else(|| CallRecord::begin("unknown".to_owned(), TaskTracker::new().token(), None))
+}
+
+/// Runs a unary method and says how it ended.
+async fn answer<T>(call: &CallRecord, work: impl Future<Output = Result<T, Fault>>) -> Result<Response<T>, Status> {
+    match work.await {
+        Ok(answer) => {
+            call.ended(Code::Ok, None);
+            Ok(Response::new(answer))
+        }
+        Err(fault) => {
+            call.failed(&fault);
+            Err(fault.status())
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl LivenessService for Liveness {
+    type StreamSessionStream = ReceiverStream<Result<v1::StreamSessionResponse, Status>>;
+
+    async fn check_media(
+        &self,
+        request: Request<v1::CheckMediaRequest>,
+    ) -> Result<Response<v1::CheckMediaResponse>, Status> {
+        let call = call(&request);
+        let limit = Duration::from_millis(self.shared.config.unary_timeout_ms);
+        let deadline = request::deadline(request.metadata(), Instant::now(), limit);
+        let work = async {
+            let verdict = check_media(&self.shared, &call, request.into_inner(), deadline).await?;
+            Ok(v1::CheckMediaResponse { verdict: Some(verdict) })
+        };
+        answer(&call, work).await
+    }
+
+    async fn create_session(
+        &self,
+        request: Request<v1::CreateSessionRequest>,
+    ) -> Result<Response<v1::CreateSessionResponse>, Status> {
+        let call = call(&request);
+        answer(&call, unary_sessions::create(&self.shared, &call, request.into_inner())).await
+    }
+
+    async fn stream_session(
+        &self,
+        request: Request<Streaming<v1::StreamSessionRequest>>,
+    ) -> Result<Response<Self::StreamSessionStream>, Status> {
+        let call = call(&request);
+        let client_limit = request::grpc_timeout(request.metadata());
+        let (outbox, replies) = mpsc::channel(OUTBOX);
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(stream::run(shared, call, request.into_inner(), outbox, client_limit));
+        Ok(Response::new(ReceiverStream::new(replies)))
+    }
+
+    async fn get_session(
+        &self,
+        request: Request<v1::GetSessionRequest>,
+    ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let call = call(&request);
+        let work = async {
+            let session = unary_sessions::get(&self.shared, &call, request.get_ref())?;
+            Ok(v1::GetSessionResponse { session: Some(session) })
+        };
+        answer(&call, work).await
+    }
+
+    async fn cancel_session(
+        &self,
+        request: Request<v1::CancelSessionRequest>,
+    ) -> Result<Response<v1::CancelSessionResponse>, Status> {
+        let call = call(&request);
+        let work = async {
+            let session = unary_sessions::cancel(&self.shared, &call, request.into_inner()).await?;
+            Ok(v1::CancelSessionResponse { session: Some(session) })
+        };
+        answer(&call, work).await
+    }
+
+    async fn get_capabilities(
+        &self,
+        request: Request<v1::GetCapabilitiesRequest>,
+    ) -> Result<Response<v1::GetCapabilitiesResponse>, Status> {
+        let call = call(&request);
+        answer(&call, async { Ok(capabilities(&self.shared)) }).await
+    }
+}

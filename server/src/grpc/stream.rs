@@ -1,0 +1,217 @@
+//! `StreamSession`: frames up, hints and one verdict down. One task drives one stream from its first message to its last.
+//!
+//! The task reads only while it has room: at most [`MAX_IN_FLIGHT`] frames are with the pool, one more is being received.
+//! What it writes goes through a channel of a few messages. So a client that sends faster than frames are judged, or
+//! reads slower than hints are made, is slowed down by HTTP/2's flow control, and ended by the idle limit.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt;
+use lifesign_core::{
+    analysis::Plan,
+    session::{Event, FrameTiming, Media as MediaKind, Session},
+};
+use lifesign_proto::v1::{self, stream_session_request as up, stream_session_response as down};
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::Code;
+
+use super::{
+    active::ActiveSession,
+    assembler::{AssembledFrame, Assembler, ChunkLimits},
+    calls::Call,
+    request,
+    shared::{MAX_IN_FLIGHT, Shared},
+    wire::{Inbox, Outbox, Wire},
+};
+use crate::{
+    convert,
+    engine::{Analysed, EngineError, Job, Ticket},
+    status::{Fault, StreamTimeout},
+};
+
+/// Drives a stream to its end. `client_limit` is the call's own deadline, where it has one.
+pub(super) async fn run(shared: Arc<Shared>, call: Call, inbox: Inbox, outbox: Outbox, client_limit: Option<Duration>) {
+    // The place for the last word is taken first, so that a full channel cannot swallow it.
+    let Ok(last_word) = outbox.clone().try_reserve_owned() else { return };
+    let lifetime = Duration::from_millis(shared.config.stream.lifetime_ms);
+    let lifetime = client_limit.map_or(lifetime, |limit| limit.min(lifetime));
+    let wire = Wire::new(&shared, inbox, outbox, lifetime);
+    match drive(&shared, &call, wire).await {
+        Ok(()) => call.ended(Code::Ok, None),
+        Err(fault) => {
+            call.failed(&fault);
+            last_word.send(Err(fault.status()));
+        }
+    }
+}
+
+async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), Fault> {
+    let initial = Duration::from_millis(shared.config.stream.initial_timeout_ms);
+    let start = match wire.bounds.within(initial, StreamTimeout::Initial, wire.inbox.read()).await?? {
+        Some(up::Message::Start(start)) => start,
+        Some(up::Message::Chunk(_) | up::Message::Finish(_)) | None => return Err(Fault::StartMissing),
+    };
+    let active = ActiveSession::open(shared, start, wire.bounds.ends)?;
+    wire.bounds.cancelled = active.cancelled().clone();
+    call.session(active.id());
+    call.policy(&active.policy().reference().id);
+    wire.send(down::Message::Accepted(active.accepted(wire.bounds.ends, wire.idle))).await?;
+
+    let config = &shared.config;
+    let judged = Judged {
+        session: shared.session(Arc::clone(active.policy()), MediaKind::Frames),
+        plan: Arc::new(active.policy().plan_for(MediaKind::Frames)),
+        assembler: Assembler::new(ChunkLimits {
+            chunk_bytes: u64::from(config.max_chunk_bytes),
+            frame_bytes: shared.setup.limits.max_bytes,
+            frames: u64::from(config.max_session_frames),
+        }),
+        receiving: None,
+        in_flight: VecDeque::with_capacity(MAX_IN_FLIGHT),
+        started: Instant::now(),
+        shared,
+        call,
+    };
+    let (session, started) = judged.until_evidence_is_complete(&mut wire).await?;
+    let verdict = active.complete(&session.finish(started.elapsed()))?;
+    call.decision(verdict.decision());
+    wire.send(down::Message::Verdict(verdict)).await
+}
+
+/// A frame with the pool. The permit is its share of the media budget.
+struct Pending {
+    index: u64,
+    arrived: Duration,
+    captured: Option<Duration>,
+    ticket: Ticket,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// The frames of a stream on their way to evidence.
+struct Judged<'a> {
+    session: Session,
+    plan: Arc<Plan>,
+    assembler: Assembler,
+    /// The share in the media budget of the frame that is being received.
+    receiving: Option<OwnedSemaphorePermit>,
+    in_flight: VecDeque<Pending>,
+    started: Instant,
+    shared: &'a Arc<Shared>,
+    call: &'a Call,
+}
+
+/// What happened next on a stream.
+enum Step {
+    Message(Option<up::Message>),
+    Answer(Result<Analysed, EngineError>),
+}
+
+impl Judged<'_> {
+    /// Takes frames until the policy needs no more or the client sends no more.
+    async fn until_evidence_is_complete(mut self, wire: &mut Wire) -> Result<(Session, Instant), Fault> {
+        // `finished`: no more frames will come. `closed`: nothing at all will.
+        let (mut finished, mut closed) = (false, false);
+        while !finished || !self.in_flight.is_empty() {
+            // After `finish` the client is still listened to: whatever it says is a fault.
+            let listen = !closed && (finished || self.in_flight.len() < MAX_IN_FLIGHT);
+            match self.step(wire, listen).await? {
+                Step::Message(None) => {
+                    closed = true;
+                    self.finish(&mut finished)?;
+                }
+                Step::Message(Some(_)) if finished => return Err(Fault::AfterFinish),
+                Step::Message(Some(up::Message::Start(_))) => return Err(Fault::StartRepeated),
+                Step::Message(Some(up::Message::Finish(up::Finish {}))) => self.finish(&mut finished)?,
+                Step::Message(Some(up::Message::Chunk(chunk))) => self.receive(wire, chunk).await?,
+                Step::Answer(answer) => {
+                    if self.judge(wire, answer).await? {
+                        return Ok((self.session, self.started));
+                    }
+                }
+            }
+        }
+        // A message that came right behind `finish` is here by now.
+        if !closed && let Some(Ok(Some(_))) = wire.inbox.read().now_or_never() {
+            return Err(Fault::AfterFinish);
+        }
+        Ok((self.session, self.started))
+    }
+
+    fn finish(&self, finished: &mut bool) -> Result<(), Fault> {
+        *finished = true;
+        Ok(self.assembler.finish()?)
+    }
+
+    /// Waits for the next message or the oldest frame's answer. Only a client that nobody waits for can be idle.
+    async fn step(&mut self, wire: &mut Wire, listen: bool) -> Result<Step, Fault> {
+        let idle = if self.in_flight.is_empty() { wire.idle } else { Duration::MAX };
+        let answer = self.in_flight.front_mut();
+        let next = async {
+            tokio::select! {
+                biased;
+                message = wire.inbox.read(), if listen => message.map(Step::Message),
+                Some(answer) = async { Some((&mut answer?.ticket).await) } => Ok(Step::Answer(answer)),
+                // Neither is waited for: that cannot be, since a finished stream with no frame left is not stepped.
+                else => Err(Fault::Internal),
+            }
+        };
+        wire.bounds.within(idle, StreamTimeout::Idle, next).await?
+    }
+
+    /// Takes a chunk, and hands the frame to the pool if it was the last one of it.
+    async fn receive(&mut self, wire: &mut Wire, chunk: v1::MediaChunk) -> Result<(), Fault> {
+        let room = self.shared.room_for(chunk.data.len())?;
+        match &mut self.receiving {
+            Some(receiving) => receiving.merge(room),
+            None => self.receiving = Some(room),
+        }
+        let Some(frame) = self.assembler.push(chunk)? else { return Ok(()) };
+        let AssembledFrame { index, data, head } = frame;
+        self.call.frame(data.len() as u64);
+        let limits = self.shared.setup.limits;
+        let media = request::media("chunk", data, &head.media_type, head.raw.as_ref(), &limits)?;
+        let job = Job { media, limits, plan: Arc::clone(&self.plan), deadline: wire.bounds.ends };
+        let arrived = self.started.elapsed();
+        // Waiting here is what slows the client down: nothing is read meanwhile.
+        let submitted = self.shared.engine.submit_wait(job);
+        let ticket = wire.bounds.within(Duration::MAX, StreamTimeout::Lifetime, submitted).await??;
+        let captured = request::capture_time(head.capture_time.as_ref());
+        self.in_flight.push_back(Pending { index, arrived, captured, ticket, _room: self.receiving.take() });
+        Ok(())
+    }
+
+    /// Takes the oldest frame's answer into account and tells the client; `true` where the evidence is complete.
+    async fn judge(&mut self, wire: &mut Wire, answer: Result<Analysed, EngineError>) -> Result<bool, Fault> {
+        let Some(Pending { index, arrived, captured, .. }) = self.in_flight.pop_front() else {
+            return Err(Fault::Internal);
+        };
+        let timing = FrameTiming { arrived, captured, ..FrameTiming::default() };
+        let events = match answer {
+            Ok(done) => {
+                let timing = FrameTiming { queue: done.queue, decode: done.decode, ..timing };
+                self.session.push(index, timing, done.analysis)
+            }
+            Err(EngineError::Runtime(error)) => self.session.fault(index, timing, &error),
+            Err(EngineError::Frame(error)) => return Err(Fault::StreamMedia { index, error }),
+            Err(error) => return Err(Fault::from_engine("chunk.data", error)),
+        };
+        for event in events {
+            match event {
+                Event::Feedback { frame_index, hints, measures } => {
+                    let hints = hints.into_iter().map(|hint| convert::hint(hint).into()).collect();
+                    let measures = measures.iter().map(convert::check).collect();
+                    wire.send(down::Message::Feedback(down::Feedback { frame_index, hints, measures })).await?;
+                }
+                Event::Progress { frame_index, judged, needed } => {
+                    wire.send(down::Message::Progress(down::Progress { frame_index, judged, needed })).await?;
+                }
+                Event::Complete => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+}
