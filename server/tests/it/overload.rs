@@ -45,13 +45,11 @@ async fn a_stream_waits_where_a_call_is_refused() {
     })
     .await;
     rig.hold.set(true);
-    let streams: Vec<_> = (0..4)
-        .map(|_| {
-            let client = rig.client();
-            let messages = vec![start_inline(), frame(0, LIVE), frame(1, LIVE), frame(2, LIVE), finish()];
-            async { tell(&mut client.await, messages).await }
-        })
-        .collect();
+    let clients = futures::future::join_all((0..4).map(|_| rig.client())).await;
+    let streams = clients.into_iter().map(|mut client| async move {
+        let messages = vec![start_inline(), frame(0, LIVE), frame(1, LIVE), frame(2, LIVE), finish()];
+        tell(&mut client, messages).await
+    });
     let all = tokio::spawn(futures::future::join_all(streams));
     rig.hold.wait_for(1).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
