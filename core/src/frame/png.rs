@@ -13,7 +13,7 @@ use super::{
     limits::FrameLimits,
     media_type::MediaType,
     orient::{self, RGB, Turn},
-    raw::grey_row,
+    raw::{grey_row, rgba_row},
 };
 
 /// Decodes the picture. 16-bit samples keep their high byte and alpha is dropped, as OpenCV's `imread` does.
@@ -42,24 +42,17 @@ pub(super) fn decode(bytes: &[u8], limits: &FrameLimits) -> Result<Frame, FrameE
     let (width, height) = (file.width, file.height);
     let rgb = match colour {
         ColorType::Rgb => orient::turn_rgb(width, height, turn, pixels),
-        ColorType::Rgba => orient::assemble(width, height, turn, rows, drop_alpha::<4>),
+        ColorType::Rgba => orient::assemble(width, height, turn, rows, rgba_row),
         ColorType::Grayscale => orient::assemble(width, height, turn, rows, grey_row),
         ColorType::GrayscaleAlpha => orient::assemble(width, height, turn, rows, |source: &[u8], row| {
-            for (pixel, source) in row.chunks_exact_mut(RGB).zip(source.chunks_exact(2)) {
-                pixel.fill(source.first().copied().unwrap_or_default());
+            for (pixel, &[level, _]) in row.as_chunks_mut().0.iter_mut().zip(source.as_chunks().0) {
+                *pixel = [level; RGB];
             }
         }),
         ColorType::Indexed => return Err(undecodable(MediaType::Png, "the palette was not applied")),
     };
     let (width, height) = turn.size(width, height);
     Frame::from_rgb(width, height, rgb)
-}
-
-/// Writes a row from pixels of `CHANNELS` samples of which the first three are R, G, B.
-pub(super) fn drop_alpha<const CHANNELS: usize>(source: &[u8], row: &mut [u8]) {
-    for (pixel, source) in row.chunks_exact_mut(RGB).zip(source.chunks_exact(CHANNELS)) {
-        pixel.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
-    }
 }
 
 /// What the chunks say.

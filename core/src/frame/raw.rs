@@ -114,18 +114,10 @@ impl Frame {
             PixelFormat::Rgb8 => orient::assemble(width, height, turn, luma, |source: &[u8], row| {
                 row.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
             }),
-            PixelFormat::Rgba8 => orient::assemble(width, height, turn, luma, |source: &[u8], row| {
-                for (pixel, source) in row.chunks_exact_mut(RGB).zip(source.chunks_exact(4)) {
-                    if let &[r, g, b, _] = source {
-                        pixel.copy_from_slice(&[r, g, b]);
-                    }
-                }
-            }),
+            PixelFormat::Rgba8 => orient::assemble(width, height, turn, luma, rgba_row),
             PixelFormat::Bgra8 => orient::assemble(width, height, turn, luma, |source: &[u8], row| {
-                for (pixel, source) in row.chunks_exact_mut(RGB).zip(source.chunks_exact(4)) {
-                    if let &[b, g, r, _] = source {
-                        pixel.copy_from_slice(&[r, g, b]);
-                    }
+                for (pixel, &[b, g, r, _]) in row.as_chunks_mut().0.iter_mut().zip(source.as_chunks().0) {
+                    *pixel = [r, g, b];
                 }
             }),
             PixelFormat::Gray8 => orient::assemble(width, height, turn, luma, grey_row),
@@ -147,8 +139,15 @@ impl Frame {
 
 /// Writes a row whose three channels are one.
 pub(crate) fn grey_row(source: &[u8], row: &mut [u8]) {
-    for (pixel, &level) in row.chunks_exact_mut(RGB).zip(source) {
-        pixel.fill(level);
+    for (pixel, &level) in row.as_chunks_mut().0.iter_mut().zip(source) {
+        *pixel = [level; RGB];
+    }
+}
+
+/// Writes a row from R, G, B, A; alpha is dropped.
+pub(crate) fn rgba_row(source: &[u8], row: &mut [u8]) {
+    for (pixel, &[r, g, b, _]) in row.as_chunks_mut().0.iter_mut().zip(source.as_chunks().0) {
+        *pixel = [r, g, b];
     }
 }
 

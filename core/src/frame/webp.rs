@@ -14,7 +14,7 @@ use super::{
     limits::FrameLimits,
     media_type::MediaType,
     orient::{self, RGB, Turn},
-    png::drop_alpha,
+    raw::rgba_row,
 };
 
 /// Decodes the picture; alpha is dropped.
@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8], limits: &FrameLimits) -> Result<Frame, FrameE
     let rgb = if channels == RGB {
         orient::turn_rgb(width, height, turn, pixels)
     } else {
-        orient::assemble(width, height, turn, pixels.chunks_exact(row_bytes), drop_alpha::<4>)
+        orient::assemble(width, height, turn, pixels.chunks_exact(row_bytes), rgba_row)
     };
     let (width, height) = turn.size(width, height);
     Frame::from_rgb(width, height, rgb)

@@ -20,30 +20,54 @@ const B_U: i32 = 116_130;
 /// A half, for rounding.
 const HALF: i32 = 1 << (SHIFT - 1);
 
+/// Two pixels, which share a chroma sample.
+const PAIR: usize = 2 * RGB;
+
 /// Writes one row from its luma row and an interleaved V, U row. Surplus samples (a stride's padding) are not read.
 pub(crate) fn nv21_row(luma: &[u8], vu: &[u8], row: &mut [u8]) {
-    for ((pixels, luma), chroma) in row.chunks_mut(2 * RGB).zip(luma.chunks(2)).zip(vu.chunks_exact(2)) {
-        if let &[v, u] = chroma {
-            write_pair(pixels, luma, u, v);
-        }
-    }
+    let (chroma, _) = vu.as_chunks();
+    write_row(luma, chroma.iter().map(|&[v, u]| Tint::new(u, v)), row);
 }
 
 /// Writes one row from its luma row and the U and V rows. Surplus samples (a stride's padding) are not read.
 pub(crate) fn i420_row(luma: &[u8], u: &[u8], v: &[u8], row: &mut [u8]) {
-    for (((pixels, luma), &u), &v) in row.chunks_mut(2 * RGB).zip(luma.chunks(2)).zip(u).zip(v) {
-        write_pair(pixels, luma, u, v);
+    write_row(luma, u.iter().zip(v).map(|(&u, &v)| Tint::new(u, v)), row);
+}
+
+#[inline]
+fn write_row(luma: &[u8], mut tints: impl Iterator<Item = Tint>, row: &mut [u8]) {
+    let (pairs, last) = row.as_chunks_mut::<PAIR>();
+    let (lumas, _) = luma.as_chunks::<2>();
+    // An odd row's last pixel has a chroma sample of its own.
+    let last_luma = luma.get(2 * pairs.len());
+    for ((pair, &[left, right]), tint) in pairs.iter_mut().zip(lumas).zip(tints.by_ref()) {
+        let ([r0, g0, b0], [r1, g1, b1]) = (tint.over(left), tint.over(right));
+        *pair = [r0, g0, b0, r1, g1, b1];
+    }
+    if let ([_, _, _], Some(&luma), Some(tint)) = (&*last, last_luma, tints.next()) {
+        last.copy_from_slice(&tint.over(luma));
     }
 }
 
-/// Writes the two pixels (one at an odd row's end) that share a chroma sample.
-#[inline]
-fn write_pair(pixels: &mut [u8], luma: &[u8], u: u8, v: u8) {
-    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-    let (red, green, blue) = (R_V * v + HALF, HALF - G_U * u - G_V * v, B_U * u + HALF);
-    for (pixel, &y) in pixels.chunks_exact_mut(RGB).zip(luma) {
-        let y = i32::from(y) << SHIFT;
-        pixel.copy_from_slice(&[level(y + red), level(y + green), level(y + blue)]);
+/// What a chroma sample adds to each channel, in fixed point, with a half for rounding.
+#[derive(Clone, Copy)]
+struct Tint {
+    red: i32,
+    green: i32,
+    blue: i32,
+}
+
+impl Tint {
+    #[inline]
+    fn new(u: u8, v: u8) -> Self {
+        let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
+        Self { red: R_V * v + HALF, green: HALF - G_U * u - G_V * v, blue: B_U * u + HALF }
+    }
+
+    #[inline]
+    fn over(self, luma: u8) -> [u8; RGB] {
+        let luma = i32::from(luma) << SHIFT;
+        [level(luma + self.red), level(luma + self.green), level(luma + self.blue)]
     }
 }
 

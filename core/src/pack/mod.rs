@@ -3,11 +3,13 @@
 mod builtin;
 mod manifest;
 mod open;
+mod pull;
 mod validate;
 mod verify;
 
 pub use manifest::*;
 pub use open::sha256_hex;
+pub use pull::{Fetch, Fetched, Folder, Progress, pull};
 pub use validate::{MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES};
 pub use verify::{ModelReport, Report, verify};
 
@@ -60,6 +62,41 @@ pub enum PackError {
         model: String,
         /// What differs.
         what: String,
+    },
+    /// A file did not come whole. What came is kept.
+    #[error("pack {pack}: {file}: {what}; pull again to go on from there")]
+    Fetch {
+        /// Pack id.
+        pack: String,
+        /// File name.
+        file: String,
+        /// What the source said.
+        what: String,
+    },
+    /// Files that the source of a pull cannot have.
+    #[error(
+        "pack {pack}: upstream does not publish these files as they are used here; take them from a folder with \
+         --from DIR: {files}"
+    )]
+    NotOffered {
+        /// Pack id.
+        pack: String,
+        /// Their names, each with where it comes from.
+        files: String,
+    },
+    /// Another process is pulling into the same folder.
+    #[error("{folder}: another process is pulling into it")]
+    Busy {
+        /// The folder.
+        folder: String,
+    },
+    /// A pack that is known but not there.
+    #[error("pack {id} is not installed in {folder}; fetch it with: lifesign models pull {id}")]
+    NotInstalled {
+        /// Its id.
+        id: String,
+        /// Where it would be.
+        folder: String,
     },
     /// This build carries no built-in pack.
     #[error("this build carries no built-in model pack; name one with --pack")]
