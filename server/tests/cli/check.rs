@@ -178,9 +178,22 @@ fn an_unknown_policy_or_pack_is_named() {
         .output()
         .unwrap();
     assert!(stderr(&output).contains("no policy named nobody"), "{}", stderr(&output));
-    let output = user.run(["check", "face.jpg", "--pack", "open"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("lifesign models pull open"), "{}", stderr(&output));
+}
+
+#[test]
+fn without_a_pack_the_built_in_one_judges_or_the_way_to_one_is_shown() {
+    let user = User::new();
+    user.sample("astronaut.jpg", "face.jpg");
+    let output = user.run(["check", "face.jpg", "--onnxruntime", "off"]);
+    match lifesign_core::pack::Pack::builtin() {
+        Ok(_) => assert!(stdout(&output).contains("BUILTIN"), "{}{}", stdout(&output), stderr(&output)),
+        Err(_) => {
+            assert_eq!(output.status.code(), Some(2));
+            for expected in ["--pack", "lifesign models pull open"] {
+                assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+            }
+        }
+    }
 }
 
 #[test]
