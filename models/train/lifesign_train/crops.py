@@ -1,0 +1,44 @@
+"""The crop rules `scaled_box` and `arcface` in Python, as the Rust core cuts them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+ARCFACE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+
+
+def scaled_box(image: np.ndarray, box: np.ndarray, scale: float, size: int) -> np.ndarray:
+    """The box truncated to whole pixels, enlarged by `scale` as far as the frame allows, shifted inside, resized to `size` squared."""
+    height, width = image.shape[:2]
+    x, y, w, h = (int(v) for v in box)
+    w, h = max(w, 1), max(h, 1)
+    s = min((height - 1) / h, min((width - 1) / w, scale))
+    nw, nh = w * s, h * s
+    left, top, right, bottom = w / 2 + x - nw / 2, h / 2 + y - nh / 2, w / 2 + x + nw / 2, h / 2 + y + nh / 2
+    if left < 0:
+        right, left = right - left, 0
+    if top < 0:
+        bottom, top = bottom - top, 0
+    if right > width - 1:
+        left, right = left - (right - width + 1), width - 1
+    if bottom > height - 1:
+        top, bottom = top - (bottom - height + 1), height - 1
+    cut = image[max(int(top), 0):int(bottom) + 1, max(int(left), 0):int(right) + 1]
+    return cv2.resize(cut, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def similarity(points: np.ndarray, template: np.ndarray = ARCFACE) -> np.ndarray:
+    """2x3: the least-squares similarity that maps `points` onto `template`."""
+    src, dst = np.asarray(points, np.float64), np.asarray(template, np.float64)
+    ms, md = src.mean(0), dst.mean(0)
+    s, d = src - ms, dst - md
+    n = (s ** 2).sum()
+    c, q = (s * d).sum() / n, (s[:, 0] * d[:, 1] - s[:, 1] * d[:, 0]).sum() / n
+    r = np.array([[c, -q], [q, c]])
+    return np.hstack([r, (md - r @ ms)[:, None]])
+
+
+def arcface(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The face mapped onto the ArcFace template, 112 x 112, black outside the frame."""
+    return cv2.warpAffine(image, similarity(points), (112, 112), flags=cv2.INTER_LINEAR)

@@ -1,0 +1,139 @@
+"""The detector's figures: recall and landmark error against YuNet, false alarms without faces, turned and small faces, cost."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from . import yunet
+from .data import Row, load_rows, read_image
+from .detector_net import STRIDES
+from .stats import rate
+
+SIZE, LONGEST, NMS, LOWEST = 256, (256, 128), 0.3, 0.3
+FACE_LABELS = ("faces_id", "faces_portrait", "covered", "live", "spoof_print", "spoof_replay", "spoof_other")
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    """One thread, so that costs can be compared."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def runner(path: Path) -> yunet.Run:
+    """The net with the manifest's normalisation before it."""
+    net = session(path)
+    names = [o.name for o in net.get_outputs()]
+    return lambda x: dict(zip(names, net.run(names, {"input": (x / 255.0 - 0.5) / 0.25})))
+
+
+def turned(image: np.ndarray, row: Row, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture turned about the face's middle, and the teacher's landmarks turned with it."""
+    c = row.box[:2] + row.box[2:] / 2
+    m = cv2.getRotationMatrix2D((float(c[0]), float(c[1])), degrees, 1.0)
+    out = cv2.warpAffine(image, m, (image.shape[1], image.shape[0]), borderMode=cv2.BORDER_REPLICATE)
+    return out, row.points @ m[:, :2].T + m[:, 2]
+
+
+def eye_distance(points: np.ndarray) -> float:
+    return max(1e-6, float(np.linalg.norm(points[0] - points[1])))
+
+
+def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
+    """Prints and stores every figure for a split. Thresholds are chosen on `val`: the least at which at most 2 % of the face-free
+    pictures raise an alarm, and at least 0.5; `test` uses what `val` chose."""
+    run = runner(path)
+    rows = [r for r in load_rows(shared) if r.split == split]
+    detect = lambda image: yunet.detect(run, image, SIZE, LONGEST, STRIDES, LOWEST, NMS, chosen)
+    chosen = LOWEST
+    stored = work / "detector-threshold.json"
+    alarms: list[tuple[str, float]] = []
+    negatives = [r for r in rows if r.label == "nonface"]
+    images = [read_image(r, shared) for r in negatives]
+    # An alarm needs the score on any of the letterbox lengths: look at all of them.
+    for row, image in zip(negatives, images):
+        best = 0.0
+        for length in LONGEST:
+            best = max([best, *(s for s, _, _ in yunet.detect(run, image, SIZE, (length,), STRIDES, 0.05, NMS))])
+        alarms.append((row.kind, best))
+    scores = np.array([s for _, s in alarms])
+    if split == "val":
+        grid = np.arange(0.50, 0.90, 0.01)
+        chosen = float(next((t for t in grid if (scores >= t).mean() <= 0.02), 0.9))
+        stored.write_text(json.dumps({"face_score": round(chosen, 2)}))
+    else:
+        chosen = json.loads(stored.read_text())["face_score"]
+    report: dict = {"split": split, "face_score": round(chosen, 2)}
+    report["false_alarms"] = {"all": rate(int((scores >= chosen).sum()), len(scores))}
+    for kind in sorted({k for k, _ in alarms}):
+        s = np.array([v for k, v in alarms if k == kind])
+        report["false_alarms"][kind] = rate(int((s >= chosen).sum()), len(s))
+    groups: dict[str, list[tuple[bool, float, bool]]] = defaultdict(list)
+    for row in rows:
+        if row.label not in FACE_LABELS or row.box is None or row.score < 0.8:
+            continue
+        image = read_image(row, shared)
+        found = [d for d in detect(image) if d[0] >= chosen]
+        best = max(found, key=lambda d: yunet.iou(d[1], row.box), default=None)
+        hit = best is not None and yunet.iou(best[1], row.box) >= 0.5
+        error = float(np.linalg.norm(best[2] - row.points, axis=1).mean()) / eye_distance(row.points) if hit else math.nan
+        in_scope = row.box[3] >= 0.12 * image.shape[0]
+        entry = (hit, error, in_scope)
+        for name in ("all", f"label {row.label}", f"kind {row.label}/{row.kind}"):
+            groups[name].append(entry)
+        if in_scope:
+            groups["all, face at least 12 % of the frame height"].append(entry)
+        share = row.box[3] / image.shape[0]
+        groups[f"face {'under 12' if share < 0.12 else '12-30' if share < 0.3 else '30-60' if share < 0.6 else '60-90' if share < 0.9 else 'over 90'} % of the height"].append(entry)
+    report["recall"] = {}
+    for name, entries in sorted(groups.items(), key=lambda g: sum(e[0] for e in g[1]) / len(g[1])):
+        hits = sum(e[0] for e in entries)
+        errors = [e[1] for e in entries if e[0]]
+        report["recall"][name] = {"recall": rate(hits, len(entries)), "mean_landmark_error_%": round(100 * float(np.mean(errors)), 2) if errors else None,
+                                  "median_%": round(100 * float(np.median(errors)), 2) if errors else None}
+    report["turned"] = {}
+    sample = [r for r in rows if r.label in ("faces_id", "faces_portrait") and r.score >= 0.8 and r.faces == 1][::3]
+    for degrees in (-30, -15, 15, 30):
+        hits, errors = 0, []
+        for row in sample:
+            image, points = turned(read_image(row, shared), row, degrees)
+            near = [d for d in detect(image) if d[0] >= chosen and np.linalg.norm(d[2].mean(0) - points.mean(0)) < 0.25 * row.box[2]]
+            hits += bool(near)
+            errors += [float(np.linalg.norm(near[0][2] - points, axis=1).mean()) / eye_distance(points)] if near else []
+        report["turned"][str(degrees)] = {"found": rate(hits, len(sample)), "mean_landmark_error_%": round(100 * float(np.mean(errors)), 2) if errors else None}
+    dark = []
+    rng = np.random.default_rng(5)
+    for row in sample:
+        image = read_image(row, shared).astype(np.float32) * 0.15
+        image = np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+        dark.append(any(d[0] >= chosen and yunet.iou(d[1], row.box) >= 0.5 for d in detect(image)))
+    report["low_light"] = rate(sum(dark), len(dark))
+    report["cost"] = cost(path, shared)
+    print(json.dumps(report, indent=1), flush=True)
+    (work / f"detector-{split}.json").write_text(json.dumps(report, indent=1))
+    return report
+
+
+def cost(path: Path, shared: Path) -> dict:
+    """Median milliseconds of one run, one thread, ONNX Runtime, against YuNet at 640, interleaved so that both meet the same load."""
+    nets = {"builtin 256": (session(path), SIZE), "yunet 640": (session(shared / "models" / "open" / "face_detection_yunet_2023mar.onnx"), 640)}
+    times: dict[str, list[float]] = {name: [] for name in nets}
+    for turn in range(25):
+        for name, (net, size) in nets.items():
+            x = np.random.default_rng(turn).uniform(0, 255, (1, 3, size, size)).astype(np.float32)
+            start = time.process_time()
+            net.run(None, {"input": x})
+            times[name].append((time.process_time() - start) * 1e3)
+    out = {name: round(float(np.median(t)), 2) for name, t in times.items()}
+    return {**out, "times cheaper": round(out["yunet 640"] / max(out["builtin 256"], 1e-9), 1)}
+
+
