@@ -1,6 +1,6 @@
 //! Each stage of one frame's analysis, on the runtime at hand (ONNX Runtime where `ORT_DYLIB_PATH` or Python has one, else
 //! rten): `cargo bench -p lifesign-core --bench stages`. Needs the shared models.
-#![expect(missing_docs, reason = "criterion's macro makes an undocumented function")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run stops")]
 
 use std::hint::black_box;
 

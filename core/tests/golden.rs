@@ -1,6 +1,7 @@
 //! Every golden picture through the pipeline, on every runtime, against the reference's numbers.
 //!
 //! The tolerances are golden.json's own (`tolerance_suggestion`).
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 use lifesign_core::{
     deepfake::Deepfake,

@@ -1,6 +1,7 @@
 //! The quality limits against real captures. `cargo test -p lifesign-core --test quality_media -- --nocapture` prints, for
 //! each measure, how many captures of each kind pass, and the raw value of every failure.
 #![expect(clippy::print_stdout, reason = "the table is what the command is named for")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::BTreeMap,
