@@ -289,6 +289,43 @@ pub(crate) async fn tell(client: &mut Client, messages: Vec<v1::StreamSessionReq
     converse(client, tokio_stream::iter(messages)).await
 }
 
+/// A client in a world of its own, which can end without a word: its sockets close in the middle of everything.
+pub(crate) struct Guest {
+    world: Option<tokio::runtime::Runtime>,
+    pub(crate) session_id: String,
+}
+
+impl Guest {
+    /// Opens a stream with these messages and keeps it open.
+    pub(crate) async fn open(rig: &Rig, messages: Vec<v1::StreamSessionRequest>) -> Self {
+        let world = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let endpoint = rig.endpoint();
+        let (tell, told) = oneshot::channel();
+        world.spawn(async move {
+            let mut client = Client::new(endpoint.connect().await.unwrap());
+            let endless = tokio_stream::iter(messages).chain(tokio_stream::pending());
+            let mut replies = client.stream_session(endless).await.unwrap().into_inner();
+            let first = replies.message().await.unwrap().unwrap().message.unwrap();
+            tell.send(accepted(&[first]).session_id.clone()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        Self { world: Some(world), session_id: told.await.unwrap() }
+    }
+
+    /// Gone.
+    pub(crate) fn vanish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(world) = self.world.take() {
+            world.shutdown_background();
+        }
+    }
+}
+
 /// The session's name, from the first message.
 pub(crate) fn accepted(replies: &[down::Message]) -> &down::Accepted {
     match replies.first() {

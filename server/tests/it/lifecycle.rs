@@ -101,17 +101,14 @@ async fn health_says_when_the_server_is_going() {
     use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
     let mut rig = start(|_| ()).await;
     // A call keeps the drain going.
-    let mut client = rig.client().await;
-    let endless = tokio_stream::iter([start_inline()]).chain(tokio_stream::pending());
-    let mut open = client.stream_session(endless).await.unwrap().into_inner();
-    assert!(open.message().await.unwrap().is_some());
+    let guest = Guest::open(&rig, vec![start_inline()]).await;
     let mut health = HealthClient::new(rig.endpoint().connect().await.unwrap());
     let mut watch = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
     rig.stop();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "NOT_SERVING");
     // The watcher stays; the server ends all the same, once the stream has gone.
-    drop(open);
+    guest.vanish();
     rig.ended().await.unwrap();
 }
 

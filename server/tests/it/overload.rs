@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use lifesign_proto::v1::{self, SessionState};
-use tokio_stream::StreamExt;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
@@ -96,13 +95,13 @@ async fn calls_and_streams_are_counted() {
     })
     .await;
     let mut client = rig.client().await;
-    let endless = tokio_stream::iter([start_inline()]).chain(tokio_stream::pending());
-    let mut open = client.stream_session(endless).await.unwrap().into_inner();
-    assert!(open.message().await.unwrap().is_some());
+    let guest = Guest::open(&rig, vec![start_inline()]).await;
     let (_, status) = tell(&mut client, vec![start_inline()]).await;
     is(&status, Code::ResourceExhausted, "TOO_MUCH_AT_ONCE");
     assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "streams");
-    drop(open);
+    let id = guest.session_id.clone();
+    guest.vanish();
+    rig.session_becomes(&id, SessionState::Expired).await;
 
     rig.hold.set(true);
     let mut first = client.clone();
@@ -136,16 +135,12 @@ async fn media_of_all_streams_shares_one_budget() {
     .await;
     let mut client = rig.client().await;
     // 900 KiB of a frame that is not finished stay in memory.
-    let half = tokio_stream::iter([start_inline(), chunk(0, 0, &vec![9; 900 << 10], false)]);
-    let mut open = client.stream_session(half.chain(tokio_stream::pending())).await.unwrap().into_inner();
-    let id = match open.message().await.unwrap().unwrap().message.unwrap() {
-        v1::stream_session_response::Message::Accepted(accepted) => accepted.session_id,
-        other => panic!("{other:?}"),
-    };
+    let guest = Guest::open(&rig, vec![start_inline(), chunk(0, 0, &vec![9; 900 << 10], false)]).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (_, status) = tell(&mut client, vec![start_inline(), chunk(0, 0, &vec![9; 200 << 10], false)]).await;
     is(&status, Code::ResourceExhausted, "TOO_MUCH_AT_ONCE");
-    drop(open);
+    let id = guest.session_id.clone();
+    guest.vanish();
     rig.session_becomes(&id, SessionState::Expired).await;
     let messages = vec![start_inline(), frame(0, LIVE), frame(1, LIVE), frame(2, LIVE)];
     let (replies, status) = tell(&mut client, messages).await;
