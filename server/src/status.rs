@@ -376,6 +376,10 @@ fn pack_shape(error: &PackError) -> Shape {
         PackError::Manifest { .. } => failed("PACK_MANIFEST"),
         PackError::Altered { .. } => failed("PACK_ALTERED"),
         PackError::SelfTest { .. } => failed("PACK_SELF_TEST"),
+        PackError::Fetch { .. } => failed("PACK_FETCH"),
+        PackError::NotOffered { .. } => failed("PACK_NOT_OFFERED"),
+        PackError::Busy { .. } => failed("PACK_BUSY"),
+        PackError::NotInstalled { .. } => failed("PACK_NOT_INSTALLED"),
         PackError::NoBuiltin => failed("PACK_NOT_BUILT_IN"),
     }
 }
