@@ -101,7 +101,7 @@ async fn disorder_is_an_invalid_argument() {
     ];
     for (name, messages, reason) in table {
         let (replies, status) = tell(&mut client, messages).await;
-        println!("{name}: {status:?}");
+        assert_eq!(status.code(), Code::InvalidArgument, "{name}: {status:?}");
         is(&status, Code::InvalidArgument, reason);
         assert!(!replies.iter().any(|reply| matches!(reply, down::Message::Verdict(_))), "{name}");
     }
