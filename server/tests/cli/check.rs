@@ -181,6 +181,15 @@ fn an_unknown_policy_or_pack_is_named() {
 }
 
 #[test]
+fn the_open_pack_has_to_be_pulled_first() {
+    let user = User::new();
+    user.sample("astronaut.jpg", "face.jpg");
+    let output = user.run(["check", "face.jpg", "--onnxruntime", "off", "--pack", "open"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("lifesign models pull open"), "{}", stderr(&output));
+}
+
+#[test]
 fn without_a_pack_the_built_in_one_judges_or_the_way_to_one_is_shown() {
     let user = User::new();
     user.sample("astronaut.jpg", "face.jpg");
