@@ -1,18 +1,24 @@
 //! What the analyzer makes of gates, absent roles and models that fail, on the tiny pack.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use lifesign_core::{
     Error,
     analysis::{Analyzer, FrameAnalysis, Outcome, Plan},
     frame::Frame,
-    pack::Pack,
+    pack::{Pack, sha256_hex},
     runtime::{Model, Runtime, RuntimeChoice, RuntimeError, Tensor, select},
-    testing,
+    testing::{
+        self,
+        onnx::{Attribute, Graph},
+    },
     verdict::{CheckId, CheckKind, Detail, RuntimeRef},
 };
 
@@ -90,11 +96,48 @@ fn tiny() -> Pack {
     testing::tiny_pack(tempfile::tempdir().unwrap().path()).unwrap()
 }
 
+/// The tiny pack with an embedding model beside it: the mean of each channel.
+fn with_embedding() -> Pack {
+    let dir = tempfile::tempdir().unwrap();
+    testing::tiny_pack(dir.path()).unwrap();
+    let onnx = Graph::new()
+        .input("input", &[1, 3, 112, 112])
+        .node("GlobalAveragePool", &["input"], "pooled", &[])
+        .node("Flatten", &["pooled"], "vector", &[Attribute::Int("axis", 1)])
+        .output("vector", &[1, 3])
+        .encode();
+    fs::write(dir.path().join("embedding.onnx"), &onnx).unwrap();
+    let manifest = fs::read_to_string(dir.path().join("pack.toml")).unwrap();
+    let embedding = format!(
+        r#"
+[[model]]
+role = "embedding"
+name = "tiny-embedding"
+version = "1"
+file = "embedding.onnx"
+sha256 = "{}"
+size = {}
+license = "MIT OR Apache-2.0"
+source = "made by the tests"
+input = {{ name = "input", shape = [1, 3, 112, 112], colour = "rgb", divide = 1.0, crop = {{ rule = "arcface" }} }}
+output = {{ rule = "embedding", output = "vector", dimensions = 3, flip = false }}
+"#,
+        sha256_hex(&onnx),
+        onnx.len()
+    );
+    fs::write(dir.path().join("pack.toml"), manifest + &embedding).unwrap();
+    Pack::open(dir.path()).unwrap()
+}
+
 fn rig(model: &'static str, fault: Fault) -> Rig {
+    rig_of(&tiny(), model, fault)
+}
+
+fn rig_of(pack: &Pack, model: &'static str, fault: Fault) -> Rig {
     let runs = Arc::new(AtomicU32::new(0));
     let inner = select(&RuntimeChoice::Off).unwrap();
     let runtime = Spoiling { inner, model, fault, runs: Arc::clone(&runs) };
-    Rig { analyzer: Analyzer::load(&tiny(), &runtime).unwrap(), runs }
+    Rig { analyzer: Analyzer::load(pack, &runtime).unwrap(), runs }
 }
 
 fn grey(level: u8) -> Frame {
@@ -189,7 +232,29 @@ fn a_model_that_breaks_after_the_detector_breaks_its_check_only() {
         let analysis = rig.analyzer.analyze(&grey(140), &everything()).unwrap();
         let expected = Outcome::Broken(Detail::ModelFault);
         assert_eq!(outcome(&analysis, CheckId::PresentationAttack), expected, "{fault:?}");
+        assert_eq!(analysis.faults.len(), 1, "{fault:?}");
+        assert!(matches!(&analysis.faults[0], RuntimeError::Run { .. }), "{fault:?}: {}", analysis.faults[0]);
         assert!(analysis.measurement(CheckId::HeadSize).unwrap().score().is_some(), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_embedding_that_breaks_breaks_the_checks_that_compare_faces() {
+    let pack = with_embedding();
+    let analysis = rig_of(&pack, "", Fault::None).analyzer.analyze(&grey(140), &everything()).unwrap();
+    assert_eq!(analysis.embedding.map(|vector| vector.len()), Some(3));
+    assert_eq!(analysis.faults, []);
+    for id in [CheckId::FrameContinuity, CheckId::FaceMatch] {
+        assert!(!analysis.measurements.iter().any(|measurement| measurement.id == id), "{id} is the session's");
+    }
+    for fault in [Fault::Fails, Fault::Nan, Fault::Infinite, Fault::Short, Fault::NoOutputs] {
+        let analysis = rig_of(&pack, "tiny-embedding", fault).analyzer.analyze(&grey(140), &everything()).unwrap();
+        assert_eq!(analysis.embedding, None, "{fault:?}");
+        assert_eq!(analysis.faults.len(), 1, "{fault:?}");
+        for id in [CheckId::FrameContinuity, CheckId::FaceMatch] {
+            assert_eq!(outcome(&analysis, id), Outcome::Broken(Detail::ModelFault), "{fault:?} {id}");
+        }
+        assert!(analysis.measurement(CheckId::PresentationAttack).unwrap().score().is_some(), "{fault:?}");
     }
 }
 

@@ -146,6 +146,7 @@ fn frame(bytes: &mut Bytes<'_>) -> FrameAnalysis {
         faces,
         pose: Some(HeadPose::default()),
         measurements,
+        faults: (0..bytes.byte() % 3).map(|_| RuntimeError::NotBuilt("fuzz")).collect(),
         embedding,
         motion: (bytes.byte() % 8 > 0).then(|| MotionPrint { cells: Box::new(cells) }),
         duration: Duration::from_millis(1),

@@ -52,6 +52,7 @@ fn analysis(frame: &Frame) -> FrameAnalysis {
         faces: Vec::new(),
         pose: None,
         measurements: Vec::new(),
+        faults: Vec::new(),
         embedding: None,
         motion: None,
         duration: Duration::ZERO,
