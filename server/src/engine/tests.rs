@@ -133,6 +133,32 @@ async fn a_full_queue_refuses_with_an_estimate() {
 }
 
 #[tokio::test]
+async fn streams_leave_room_for_calls() {
+    let rig = rig(4);
+    let _at_work = rig.engine.submit(job(LONG)).unwrap();
+    assert!(rig.begun());
+    let mut frames = Vec::new();
+    for _ in 0..3 {
+        frames.push(rig.engine.submit_wait(job(LONG)).await.unwrap());
+    }
+    assert!(rig.engine.submit_wait(job(Duration::from_millis(50))).await.is_err(), "streams have their share");
+    let call = rig.engine.submit(job(LONG)).unwrap();
+    assert!(rig.engine.submit(job(LONG)).is_err(), "now the queue is full");
+    for _ in 0..5 {
+        rig.go.send(Word::Answer).unwrap();
+    }
+    call.await.unwrap();
+    for frame in frames {
+        frame.await.unwrap();
+    }
+    // Every place that a stream's frame took is free again.
+    for _ in 0..3 {
+        rig.go.send(Word::Answer).unwrap();
+        rig.engine.submit_wait(job(LONG)).await.unwrap().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn work_that_nobody_waits_for_is_not_begun() {
     let rig = rig(4);
     let at_work = rig.engine.submit(job(LONG)).unwrap();

@@ -39,7 +39,10 @@ async fn a_session_lives_from_token_to_verdict() {
     let kept = done.verdict.unwrap().checks;
     assert!(told.checks.iter().all(|check| kept.contains(check)));
     let names_the_attack = |checks: &[v1::Check]| checks.iter().any(|check| check.id == "PresentationAttack");
-    assert!(names_the_attack(&kept) && !names_the_attack(&told.checks), "the scores of attack checks are the backend's");
+    assert!(
+        names_the_attack(&kept) && !names_the_attack(&told.checks),
+        "the scores of attack checks are the backend's"
+    );
     let (_, status) = tell(&mut client, vec![start_token(&made.session_token)]).await;
     is(&status, Code::FailedPrecondition, "TOKEN_USED");
 }
