@@ -2,7 +2,8 @@
 """Runs every command of README.md, in order, as a reader would: one shell, from the repository's root.
 
 Each ```sh fence is one step. A step that starts something in the background with `&` is followed by a wait until the
-gRPC port answers. The test command itself is left to `just test`, after a look that it is the same. The ```text fence
+gRPC port answers. The test command itself is left to `just test`, after a look that it is the same. Each ```toml
+fence must be a valid configuration. The ```text fence
 after a step is what the reader is shown: its keys and words must be in the real output (numbers may differ).
 """
 
@@ -71,6 +72,13 @@ def main():
         shell.stdin.write("kill $(jobs -p) 2>/dev/null; exit\n")
         shell.stdin.close()
         shell.wait(30)
+    for body in re.findall(r"^```toml\n(.*?)^```$", readme, re.M | re.S):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(body)
+            file.flush()
+            command = ["target/release/lifesign", "--config", file.name, "config", "print"]
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        passed += 1
     assert passed, "no command of the README was run"
     print(f"{passed} passed, 0 failed")
 

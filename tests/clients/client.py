@@ -3,7 +3,8 @@
 
 usage: client.py ADDRESS image FILE…       one CheckMedia each; prints FILE, the decision and the attack score
        client.py ADDRESS stream FRAME…     one StreamSession of these JPEG files in 64 KiB chunks; prints the decision
-       client.py ADDRESS session FRAME…    the same through CreateSession and its token, then GetSession
+       client.py ADDRESS raw FRAME…        the same, decoded here and sent as RGB8 pixels
+       client.py ADDRESS session FRAME…    as `stream`, through CreateSession and its token, then GetSession
 """
 
 import pathlib
@@ -29,23 +30,36 @@ def stubs():
     return service, rpc, media_pb2, verdict_pb2
 
 
-def messages(service, media, start, frames):
+def encoded(media, path):
+    """A file as it is, and how to read it."""
+    return pathlib.Path(path).read_bytes(), {"media_type": "image/jpeg"}
+
+
+def pixels(media, path):
+    """A file's pixels, and how to read them."""
+    from PIL import Image
+    picture = Image.open(path).convert("RGB")
+    return picture.tobytes(), {"raw": media.RawPixels(format=media.PIXEL_FORMAT_RGB8, width=picture.width,
+                                                      height=picture.height)}
+
+
+def messages(service, media, start, frames, read):
     """Start, the frames in chunks, finish."""
     yield service.StreamSessionRequest(start=start)
     for index, path in enumerate(frames):
-        data = pathlib.Path(path).read_bytes()
+        data, form = read(media, path)
         for offset in range(0, len(data), CHUNK_BYTES):
             part = data[offset:offset + CHUNK_BYTES]
-            chunk = media.MediaChunk(frame_index=index, offset=offset, data=part, media_type="image/jpeg",
-                                     last=offset + len(part) == len(data))
+            chunk = media.MediaChunk(frame_index=index, offset=offset, data=part,
+                                     last=offset + len(part) == len(data), **form)
             chunk.capture_time.FromMilliseconds(index * 200)
             yield service.StreamSessionRequest(chunk=chunk)
     yield service.StreamSessionRequest(finish=service.StreamSessionRequest.Finish())
 
 
-def stream(stub, service, media, start, frames):
+def stream(stub, service, media, start, frames, read=encoded):
     """The one verdict of a stream, which must be its last message."""
-    replies = list(stub.StreamSession(messages(service, media, start, frames), timeout=60))
+    replies = list(stub.StreamSession(messages(service, media, start, frames, read), timeout=60))
     kinds = [reply.WhichOneof("message") for reply in replies]
     assert kinds[0] == "accepted" and kinds[-1] == "verdict" and kinds.count("verdict") == 1, kinds
     return replies[0].accepted, replies[-1].verdict
@@ -64,8 +78,9 @@ def main():
                 verdict = stub.CheckMedia(service.CheckMediaRequest(image=image), timeout=60).verdict
                 score = next((c.score for c in verdict.checks if c.id == "PresentationAttack"), None)
                 print(file, name(verdict.decision), score)
-        elif command == "stream":
-            _, verdict = stream(stub, service, media, start(config=service.SessionConfig()), files)
+        elif command in ("stream", "raw"):
+            read = pixels if command == "raw" else encoded
+            _, verdict = stream(stub, service, media, start(config=service.SessionConfig()), files, read)
             print(name(verdict.decision))
         elif command == "session":
             made = stub.CreateSession(service.CreateSessionRequest(), timeout=10)

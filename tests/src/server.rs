@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -18,6 +18,7 @@ use crate::tools::lifesign;
 /// A running server.
 pub struct Server {
     child: Child,
+    log: Arc<Mutex<String>>,
     /// `127.0.0.1:PORT`.
     pub address: String,
 }
@@ -38,30 +39,38 @@ impl Server {
             .expect("lifesign starts");
         let stderr = child.stderr.take().expect("a pipe");
         let (lines, announced) = mpsc::channel();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&log);
         // The pipe is read to its end, or the server would block on a full one.
         thread::spawn(move || {
             let _home = home;
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.push_str(&line);
+                kept.push('\n');
                 let _ = lines.send(line);
             }
         });
-        let mut log = String::new();
         loop {
             match announced.recv_timeout(Duration::from_secs(60)) {
                 Ok(line) => {
                     if let Some(address) = announced_address(&line) {
-                        return Self { child, address };
+                        return Self { child, log, address };
                     }
-                    log.push_str(&line);
-                    log.push('\n');
                 }
                 Err(error) => {
                     let _ = child.kill();
                     let _ = child.wait();
+                    let log = log.lock().unwrap_or_else(PoisonError::into_inner);
                     panic!("the server did not start ({error}); it said:\n{log}");
                 }
             }
         }
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a server on a pack folder and an ONNX Runtime library.

@@ -8,17 +8,18 @@
 
 mod crop_of_the_face_image;
 mod dynamic_range;
-mod exposure;
 mod eyes_open;
 mod face_occlusion_prevention;
 mod head_pose;
 mod head_size;
 mod inter_eye_distance;
 mod luminance;
+mod over_exposure_prevention;
 mod region;
 mod scale;
 mod sharpness;
 mod single_face_present;
+mod under_exposure_prevention;
 
 pub use region::FaceRegion;
 
@@ -37,8 +38,8 @@ pub static MEASURES: &[&dyn QualityMeasure] = &[
     &head_pose::HeadPoseMeasure,
     &sharpness::Sharpness,
     &luminance::Luminance,
-    &exposure::UnderExposurePrevention,
-    &exposure::OverExposurePrevention,
+    &under_exposure_prevention::UnderExposurePrevention,
+    &over_exposure_prevention::OverExposurePrevention,
     &dynamic_range::DynamicRange,
     &eyes_open::EyesOpen,
     &face_occlusion_prevention::FaceOcclusionPrevention,

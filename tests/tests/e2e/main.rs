@@ -4,6 +4,7 @@
 mod grpcurl;
 mod hostile;
 mod load;
+mod logs;
 mod media_table;
 mod python;
 

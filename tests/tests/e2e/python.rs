@@ -1,4 +1,4 @@
-//! A backend in Python: grpcio, frames in 64 KiB chunks, sessions by token.
+//! A backend in Python: grpcio, frames as files and as raw pixels in 64 KiB chunks, sessions by token.
 
 use std::{fs, process::Command};
 
@@ -31,13 +31,13 @@ fn client(address: &str, command: &str, clip_frames: &[Vec<u8>]) -> String {
 #[test]
 fn grpcio_streams_chunks_and_uses_a_token() {
     let test = "python::grpcio_streams_chunks_and_uses_a_token";
-    if !tools::has(test, "python3", &["-c", "import grpc, grpc_tools"]) || !tools::has(test, "ffmpeg", &["-version"]) {
+    if !tools::has(test, "python3", &["-c", "import grpc, grpc_tools, PIL"]) || !tools::has(test, "ffmpeg", &["-version"]) {
         return;
     }
     let Some(open) = open_server(test, &[]) else { return };
     for (clip, decision) in [("tran_live.mp4", "DECISION_ACCEPT"), ("tran_replay.mp4", "DECISION_REJECT")] {
         let frames = clips::frames(&open.shared.join("media/video").join(clip), 5, 12);
-        for command in ["stream", "session"] {
+        for command in ["stream", "raw", "session"] {
             assert_eq!(client(&open.server.address, command, &frames), decision, "{clip} by {command}");
         }
     }
