@@ -6,11 +6,13 @@ gRPC port answers. The test command itself is left to `just test`, after a look 
 after a step is what the reader is shown: its keys and words must be in the real output (numbers may differ).
 """
 
+import os
 import pathlib
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -39,7 +41,9 @@ def main():
     fences = re.findall(r"^```(sh|text|json)\n(.*?)^```$", readme, re.M | re.S)
     steps = [(body, fences[i + 1] if i + 1 < len(fences) else None) for i, (kind, body) in enumerate(fences) if kind == "sh"]
     assert any(TEST_COMMAND in body for body, _ in steps), "the README does not say how to run the tests"
-    shell = subprocess.Popen(["bash"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    home = tempfile.TemporaryDirectory()
+    environment = {**os.environ, "LIFESIGN_HOME": home.name}
+    shell = subprocess.Popen(["bash"], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     passed = 0
     try:
         for body, shown in steps:

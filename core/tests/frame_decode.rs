@@ -70,6 +70,35 @@ fn every_kind_of_file_shows_the_scene() {
     }
 }
 
+/// A JPEG may hold RGB instead of YCbCr. Taken for the other it shows a person in false colours, which no check would
+/// notice, so each of the two ways to say it is tried alone.
+#[test]
+fn rgb_in_a_jpeg_is_not_taken_for_ycbcr() {
+    let scene = decode(&fixture("scene.png")).unwrap();
+    let both = fixture("rgb.jpg");
+    let find = |needle: &[u8]| both.windows(needle.len()).position(|window| window == needle).unwrap();
+    // Marker, length, "Adobe", version, two flags, transform.
+    let adobe = find(b"\xFF\xEE\0\x0EAdobe");
+    assert_eq!(both[adobe + 15], 0, "the fixture says RGB");
+    // Marker, length, precision, height, width, 3 components of 3 bytes; in the scan, 3 components of 2 bytes.
+    let (frame, scan) = (find(b"\xFF\xC0\0\x11"), find(b"\xFF\xDA\0\x0C\x03"));
+    let ids: Vec<usize> = (0..3).map(|n| frame + 10 + 3 * n).chain((0..3).map(|n| scan + 5 + 2 * n)).collect();
+    assert!(ids.iter().zip(*b"RGBRGB").all(|(&at, id)| both[at] == id));
+
+    let by_names = [&both[..adobe], &both[adobe + 16..]].concat();
+    let mut by_marker = both.clone();
+    ids.iter().zip([1, 2, 3, 1, 2, 3]).for_each(|(&at, id)| by_marker[at] = id);
+    for (file, said) in [(&both, "by both"), (&by_names, "by the components' names"), (&by_marker, "by the marker")] {
+        let frame = decode(file).unwrap_or_else(|error| panic!("{said}: {error}"));
+        let difference = mean_difference(&frame, &scene);
+        assert!(difference <= 2.0, "{said}: {difference} levels off");
+    }
+    // What none of the defined transforms is, nobody can show rightly.
+    let mut unknown = by_marker;
+    unknown[adobe + 15] = 7;
+    assert!(matches!(decode(&unknown), Err(FrameError::Undecodable { .. })));
+}
+
 #[test]
 fn png_samples_of_every_depth_become_eight_bits() {
     use png::{BitDepth, ColorType, Encoder};

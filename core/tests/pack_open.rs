@@ -1,5 +1,5 @@
 //! Opening and verifying packs: the tiny one made by code, altered in every way, and the open one on both runtimes.
-#![expect(clippy::panic, clippy::print_stderr, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do")]
 
 use std::{fs, path::Path};
 

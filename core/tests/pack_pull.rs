@@ -1,5 +1,5 @@
 //! Pulling packs: whole, resumed, altered, too long, from a place that lacks files, twice at once.
-#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 use std::{
     cell::RefCell,

@@ -85,6 +85,29 @@ fn both_runtimes_refuse_bytes_that_are_no_model() {
 }
 
 #[test]
+fn both_runtimes_refuse_a_model_whose_weights_are_in_another_file() {
+    // The file is there and fits, so that nothing but the refusal keeps it from being read.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weights.bin");
+    std::fs::write(&file, 1.5_f32.to_le_bytes()).unwrap();
+    let graph = Graph::new().input("in", &[1]).node("Add", &["in", "weights"], "out", &[]).output("out", &[1]);
+    let inside = graph.clone().floats("weights", &[1], &[1.5]).encode();
+    let outside = graph.external_floats("weights", &[1], file.to_str().unwrap()).encode();
+    for runtime in runtimes("both_runtimes_refuse_a_model_whose_weights_are_in_another_file").unwrap() {
+        let load = |bytes: &[u8]| runtime.load("split", bytes).map(|_| ());
+        assert_eq!(load(&inside), Ok(()));
+        match load(&outside) {
+            Err(error @ RuntimeError::Load { .. }) => assert_eq!(
+                error.to_string(),
+                "model split: cannot be loaded: tensor \"weights\" keeps its data outside of the file, where the pack's \
+                 hash does not reach"
+            ),
+            other => panic!("on {:?}: {other:?}", runtime.describe()),
+        }
+    }
+}
+
+#[test]
 fn a_model_stays_on_its_thread() {
     static_assertions::assert_not_impl_any!(Box<dyn Model>: Send, Sync);
     static_assertions::assert_impl_all!(lifesign_core::runtime::SharedRuntime: Send, Sync);

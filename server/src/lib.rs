@@ -5,6 +5,7 @@ pub mod config;
 pub mod convert;
 pub mod engine;
 pub mod grpc;
+pub mod models;
 pub mod sessions;
 pub mod setup;
 pub mod status;

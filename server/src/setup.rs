@@ -1,7 +1,7 @@
 //! What the program judges with, made once at start-up and refused as a whole if any part is wrong: model pack, ONNX
 //! runtime, policies, limits.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use lifesign_core::{
     frame::FrameLimits,
@@ -11,7 +11,7 @@ use lifesign_core::{
     verdict::Assurance,
 };
 
-use crate::config::Config;
+use crate::{config::Config, models};
 
 /// Why the program refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +78,7 @@ impl Setup {
     /// # Errors
     /// [`SetupError`] for the first thing that is wrong; nothing is half set up.
     pub fn load(config: &Config) -> Result<Self, SetupError> {
-        let pack = match config.pack.as_str() {
-            "builtin" => Pack::builtin()?,
-            folder => Pack::open(Path::new(folder))?,
-        };
+        let pack = models::locate(&config.pack.parse()?, &models::home())?;
         let actual = pack.manifest().pack.assurance;
         if let Some(required) = config.require_assurance.filter(|required| actual < *required) {
             let pack = pack.manifest().pack.id.clone();
@@ -155,7 +152,7 @@ impl Policies {
 }
 
 /// `auto`, `off`, or a path.
-fn runtime_choice(setting: &str) -> runtime::RuntimeChoice {
+pub(crate) fn runtime_choice(setting: &str) -> runtime::RuntimeChoice {
     match setting {
         "auto" => runtime::RuntimeChoice::Auto,
         "off" => runtime::RuntimeChoice::Off,

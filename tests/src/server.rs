@@ -57,6 +57,7 @@ impl Server {
                 }
                 Err(error) => {
                     let _ = child.kill();
+                    let _ = child.wait();
                     panic!("the server did not start ({error}); it said:\n{log}");
                 }
             }

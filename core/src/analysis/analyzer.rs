@@ -57,9 +57,11 @@ impl Analyzer {
     ///
     /// # Errors
     /// [`RuntimeError::Run`] where the detector breaks: then nothing is known about the frame. A later model that breaks
-    /// leaves [`Outcome::Broken`] on its check.
+    /// leaves [`Outcome::Broken`] on its check and its error in [`FrameAnalysis::faults`]. The checks of the embedding
+    /// model are the session's, so it leaves them only where it breaks.
     pub fn analyze(&mut self, frame: &Frame, plan: &Plan) -> Result<FrameAnalysis, RuntimeError> {
         let started = Instant::now();
+        let mut faults = Vec::new();
         let faces = self.detector.detect(frame)?.faces;
         let face = faces.first();
         let region = face.and_then(|face| FaceRegion::of(frame, face));
@@ -85,16 +87,16 @@ impl Analyzer {
         let late = |id: CheckId| is_costly(id) || (refines && id == CheckId::HeadPose);
         let open = passes(plan, &measurements, |id| !late(id));
         if refines || plan.wants(CheckId::EyesOpen) {
-            self.refine(frame, face, open, plan, &mut input, &mut measurements);
+            faults.extend(self.refine(frame, face, open, plan, &mut input, &mut measurements));
         }
         if plan.wants(CheckId::FaceOcclusionPrevention) {
-            self.look_for_covers(frame, face, open, &mut input, &mut measurements);
+            faults.extend(self.look_for_covers(frame, face, open, &mut input, &mut measurements));
         }
 
         let open = passes(plan, &measurements, |_| true);
-        measurements.extend(self.attack_checks(frame, face, open, plan));
-        let embedding = match (&mut self.embedder, face) {
-            (Some(embedder), Some(face)) if plan.embedding && open => embedder.embed(frame, face).ok(),
+        self.attack_checks(frame, face, open, plan, &mut measurements, &mut faults);
+        let embedding = match face {
+            Some(face) if plan.embedding && open => self.embed(frame, face, &mut measurements, &mut faults),
             _ => None,
         };
         measurements.sort_by_key(|measurement| measurement.id);
@@ -105,6 +107,7 @@ impl Analyzer {
             height: frame.height(),
             pose,
             measurements,
+            faults,
             embedding,
             motion,
             duration: started.elapsed(),
@@ -112,7 +115,7 @@ impl Analyzer {
         })
     }
 
-    /// Fits the mesh and measures again what it knows better.
+    /// Fits the mesh and measures again what it knows better; gives the mesh's fault.
     fn refine(
         &mut self,
         frame: &Frame,
@@ -121,9 +124,10 @@ impl Analyzer {
         plan: &Plan,
         input: &mut QualityInput<'_>,
         measurements: &mut Vec<Measurement>,
-    ) {
+    ) -> Option<RuntimeError> {
         let started = Instant::now();
-        let evidence = evidence(&mut self.mesh, face, open, |mesher, face| mesher.fit(frame, face));
+        let mut fault = None;
+        let evidence = evidence(&mut self.mesh, face, open, &mut fault, |mesher, face| mesher.fit(frame, face));
         let mesh = match evidence {
             Evidence::Known(mesh) if mesh.face_probability >= MESH_FACE => Evidence::Known(mesh),
             Evidence::Known(_) => Evidence::Absent(Detail::NoFace),
@@ -153,9 +157,10 @@ impl Analyzer {
                 measurements.push(measurement);
             }
         }
+        fault
     }
 
-    /// Asks the occlusion models.
+    /// Asks the occlusion models; gives their fault.
     fn look_for_covers(
         &mut self,
         frame: &Frame,
@@ -163,48 +168,87 @@ impl Analyzer {
         open: bool,
         input: &mut QualityInput<'_>,
         measurements: &mut Vec<Measurement>,
-    ) {
+    ) -> Option<RuntimeError> {
         let started = Instant::now();
-        input.uncovered = evidence(&mut self.occlusion, face, open, |panel, face| Ok(panel.ask(frame, face)?.mean));
+        let mut fault = None;
+        input.uncovered =
+            evidence(&mut self.occlusion, face, open, &mut fault, |panel, face| Ok(panel.ask(frame, face)?.mean));
         let models = self.occlusion.as_ref().map(Panel::references).unwrap_or_default();
         for measure in MEASURES.iter().filter(|measure| measure.id() == CheckId::FaceOcclusionPrevention) {
             let mut measurement = measured(*measure, input, &models);
             measurement.duration = started.elapsed();
             measurements.push(measurement);
         }
+        fault
     }
 
     /// Asks the liveness and the deepfake models.
-    fn attack_checks(&mut self, frame: &Frame, face: Option<&Face>, open: bool, plan: &Plan) -> Vec<Measurement> {
-        let mut measurements = Vec::new();
+    fn attack_checks(
+        &mut self,
+        frame: &Frame,
+        face: Option<&Face>,
+        open: bool,
+        plan: &Plan,
+        measurements: &mut Vec<Measurement>,
+        faults: &mut Vec<RuntimeError>,
+    ) {
         if plan.wants(CheckId::PresentationAttack) {
             let started = Instant::now();
-            let judged = evidence(&mut self.liveness, face, open, |liveness, face| {
+            let mut fault = None;
+            let judged = evidence(&mut self.liveness, face, open, &mut fault, |liveness, face| {
                 let mean = liveness.judge(frame, face)?.mean;
                 Ok((mean, mean))
             });
             let models = self.liveness.as_ref().map(Liveness::references).unwrap_or_default();
             measurements.push(attack(CheckId::PresentationAttack, judged, models, started));
+            faults.extend(fault);
         }
         if plan.wants(CheckId::Deepfake) {
             let started = Instant::now();
-            let judged = evidence(&mut self.deepfake, face, open, |deepfake, face| {
+            let mut fault = None;
+            let judged = evidence(&mut self.deepfake, face, open, &mut fault, |deepfake, face| {
                 let said = deepfake.judge(frame, face)?;
                 Ok((said.score, said.probability_real))
             });
             let models = self.deepfake.as_ref().map(Deepfake::references).unwrap_or_default();
             measurements.push(attack(CheckId::Deepfake, judged, models, started));
+            faults.extend(fault);
         }
-        measurements
+    }
+
+    /// Makes the face's vector. A fault breaks the checks that compare vectors: without it FrameContinuity would rest on
+    /// the boxes alone, and pass for what it looked at.
+    fn embed(
+        &mut self,
+        frame: &Frame,
+        face: &Face,
+        measurements: &mut Vec<Measurement>,
+        faults: &mut Vec<RuntimeError>,
+    ) -> Option<Vec<f32>> {
+        let started = Instant::now();
+        let embedder = self.embedder.as_mut()?;
+        let error = match embedder.embed(frame, face) {
+            Ok(embedding) => return Some(embedding),
+            Err(error) => error,
+        };
+        measurements.extend([CheckId::FrameContinuity, CheckId::FaceMatch].map(|id| Measurement {
+            id,
+            outcome: Outcome::Broken(Detail::ModelFault),
+            models: vec![embedder.reference()],
+            duration: started.elapsed(),
+        }));
+        faults.push(error);
+        None
     }
 }
 
 /// Runs a model on the face, or says why not: no model before no face before a closed gate, so that what could never have
-/// run says so.
+/// run says so. What a model that breaks says is left in `fault`.
 fn evidence<M, T>(
     model: &mut Option<M>,
     face: Option<&Face>,
     open: bool,
+    fault: &mut Option<RuntimeError>,
     run: impl FnOnce(&mut M, &Face) -> Result<T, RuntimeError>,
 ) -> Evidence<T> {
     match (model, face) {
@@ -213,7 +257,10 @@ fn evidence<M, T>(
         (Some(_), Some(_)) if !open => Evidence::Absent(Detail::QualityGate),
         (Some(model), Some(face)) => match run(model, face) {
             Ok(value) => Evidence::Known(value),
-            Err(_) => Evidence::Broken(Detail::ModelFault),
+            Err(error) => {
+                *fault = Some(error);
+                Evidence::Broken(Detail::ModelFault)
+            }
         },
     }
 }
@@ -286,7 +333,7 @@ mod tests {
     fn what_could_never_have_run_says_so_first() {
         let face = Face { bbox: Default::default(), score: 1.0, landmarks: Default::default() };
         let run = |model: Option<()>, face: Option<&Face>, open| {
-            evidence(&mut model.clone(), face, open, |_, _| Ok::<_, RuntimeError>(1.0_f32))
+            evidence(&mut model.clone(), face, open, &mut None, |_, _| Ok::<_, RuntimeError>(1.0_f32))
         };
         assert_eq!(run(None, None, false), Evidence::Absent(Detail::NoModel));
         assert_eq!(run(Some(()), None, false), Evidence::Absent(Detail::NoFace));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::{
     face::{Face, HeadPose},
+    runtime::RuntimeError,
     verdict::{CheckId, Detail, ModelRef, RawMeasure},
 };
 
@@ -94,6 +95,8 @@ pub struct FrameAnalysis {
     pub pose: Option<HeadPose>,
     /// One per check that was asked for or is cheap, in the order of [`CheckId::ALL`].
     pub measurements: Vec<Measurement>,
+    /// What the models said that broke on this frame; the checks that they serve are [`Outcome::Broken`].
+    pub faults: Vec<RuntimeError>,
     /// The face as a unit vector, where it was asked for and could be made.
     pub embedding: Option<Vec<f32>>,
     /// For StillImage; `None` without a face.

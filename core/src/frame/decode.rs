@@ -82,7 +82,7 @@ impl<'a> Walker<'a> {
 
     /// Skips to the next byte of this value, which is then the next to be read.
     pub(super) fn skip_to(&mut self, value: u8) -> Option<()> {
-        self.at += self.bytes.get(self.at..)?.iter().position(|&byte| byte == value)?;
+        self.at += memchr::memchr(value, self.bytes.get(self.at..)?)?;
         Some(())
     }
 }

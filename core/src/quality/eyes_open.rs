@@ -8,6 +8,9 @@ use crate::{
 
 /// The smaller of both eyes' aspect ratios (see [`crate::face::Mesh`]). OFIQ divides the lid distance by the distance from
 /// eyes to chin instead; the ratio within the eye needs no chin, which a beard or a mask hides. It needs a mesh model.
+///
+/// Open eyes of live captures in the shared media have 0.12 to 0.33. The limit lies below them and finds eyes that are shut
+/// without a trace; MediaPipe's first mesh keeps the lids apart (0.16) where dark lashes draw the line of a closed eye.
 #[derive(Debug)]
 pub(crate) struct EyesOpen;
 

@@ -10,13 +10,13 @@ use crate::{
 /// to chin to the frame's height, for passport pictures of one format; phones held upright and webcams differ fourfold in
 /// that, but not in how much of the narrower side a face takes.
 ///
-/// The lower limit keeps the liveness models' 2.7-fold crop at least as fine as the pixels they were trained on at arm's
-/// length; above the upper limit the crop with its tell-tale surroundings (a screen's bezel, a print's edge) no longer fits
-/// into the frame.
+/// Live captures of the shared media lie between 0.36 (webcam) and 1.13 (phone at arm's length, a tall frame). Below the lower
+/// limit a 640x480 webcam shows a face of 72 px, less than the liveness models' input; above the upper one the face fills
+/// even a tall frame, and the surroundings in which a screen's bezel or a print's edge would show are gone.
 #[derive(Debug)]
 pub(crate) struct HeadSize;
 
-const RANGE: [f32; 6] = [0.0, 0.2, 0.4, 0.85, 1.2, 1.6];
+const RANGE: [f32; 6] = [0.0, 0.15, 0.35, 1.0, 1.4, 1.8];
 
 impl QualityMeasure for HeadSize {
     fn id(&self) -> CheckId {

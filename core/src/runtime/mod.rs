@@ -6,7 +6,7 @@
 pub mod find;
 #[cfg(feature = "ort")]
 mod ort;
-#[cfg(feature = "rten")]
+#[cfg(any(feature = "ort", feature = "rten"))]
 mod protobuf;
 #[cfg(feature = "rten")]
 mod rten;
@@ -112,7 +112,8 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     /// Its name and version.
     fn describe(&self) -> RuntimeRef;
 
-    /// Loads a model from the bytes of an .onnx file, to run on one thread.
+    /// Loads a model from the bytes of an .onnx file, to run on one thread. All its tensors must be in these bytes: they
+    /// are what a pack's hash covers.
     ///
     /// # Errors
     /// [`RuntimeError::Load`].
@@ -168,6 +169,12 @@ fn onnxruntime(path: &std::path::Path) -> Result<SharedRuntime, RuntimeError> {
 #[cfg(not(feature = "ort"))]
 fn onnxruntime(_path: &std::path::Path) -> Result<SharedRuntime, RuntimeError> {
     Err(RuntimeError::NotBuilt("onnxruntime"))
+}
+
+/// Refuses a file that is broken, or whose tensors are not all in it, before a backend sees it.
+#[cfg(any(feature = "ort", feature = "rten"))]
+fn check_file(model: &str, onnx: &[u8]) -> Result<(), RuntimeError> {
+    protobuf::check(onnx).map_err(|flaw| load_error(model, flaw))
 }
 
 /// Refuses input whose values do not fill its shape, before a backend sees it: what a backend makes of that differs.

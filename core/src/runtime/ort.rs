@@ -12,7 +12,7 @@ use ::ort::{
     value::TensorRef,
 };
 
-use super::{Model, Runtime, RuntimeError, Tensor, check_input, load_error, run_error};
+use super::{Model, Runtime, RuntimeError, Tensor, check_file, check_input, load_error, run_error};
 use crate::verdict::RuntimeRef;
 
 /// The library in use. ONNX Runtime allows one environment in a process, and sessions must not outlive it, so it is kept
@@ -72,12 +72,14 @@ impl Runtime for OnnxRuntime {
     }
 
     fn load(&self, name: &str, onnx: &[u8]) -> Result<Box<dyn Model>, RuntimeError> {
+        check_file(name, onnx)?;
         let session = session(&self.environment, onnx).map_err(|error| load_error(name, error))?;
         Ok(Box::new(Loaded { name: name.to_owned(), session }))
     }
 }
 
-/// One thread, and no spinning: the workers are the parallelism, and an idle one must not burn a core.
+/// One thread, and no spinning: the workers are the parallelism, and an idle one must not burn a core. The format is
+/// named, as ONNX Runtime would otherwise guess it, and its own format is not the one that was checked.
 fn session(environment: &Environment, onnx: &[u8]) -> ::ort::Result<Session> {
     Session::builder(environment)?
         .with_intra_threads(1)?
@@ -85,6 +87,7 @@ fn session(environment: &Environment, onnx: &[u8]) -> ::ort::Result<Session> {
         .with_parallel_execution(false)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
+        .with_config_entry("session.load_model_format", "ONNX")?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .commit_from_memory(onnx)
 }

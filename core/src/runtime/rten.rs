@@ -9,7 +9,7 @@ use std::{
 use ::rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
 use rten_tensor::Layout;
 
-use super::{Model, Runtime, RuntimeError, Tensor, check_input, load_error, protobuf, run_error};
+use super::{Model, Runtime, RuntimeError, Tensor, check_file, check_input, load_error, run_error};
 use crate::verdict::RuntimeRef;
 
 /// The version of the `rten` crate in the workspace's manifest; a test holds it to the lock file.
@@ -25,9 +25,7 @@ impl Runtime for Rten {
     }
 
     fn load(&self, name: &str, onnx: &[u8]) -> Result<Box<dyn Model>, RuntimeError> {
-        if !protobuf::well_framed(onnx) {
-            return Err(load_error(name, "it is no ONNX file, or a broken one"));
-        }
+        check_file(name, onnx)?;
         let load = || ModelOptions::with_all_ops().prepack_weights(true).load(onnx.to_vec());
         // The reader adds lengths from the file without a check; what that panics on is a broken file, not a fault of ours.
         let loaded = catch_unwind(AssertUnwindSafe(load)).map_err(|_| load_error(name, "it is a broken ONNX file"))?;

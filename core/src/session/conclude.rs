@@ -168,7 +168,7 @@ fn too_few(session: &Session, tally: Option<&Tally>) -> Option<Detail> {
     })
 }
 
-/// Counts and states, for the backend.
+/// Counts, faults and states, for the backend.
 fn diagnostics(session: &Session, checks: &[Check]) -> Vec<String> {
     let policy = &session.context.policy;
     let stats = &session.stats;
@@ -182,6 +182,7 @@ fn diagnostics(session: &Session, checks: &[Check]) -> Vec<String> {
         stats.dropped,
         session.faults,
     )];
+    lines.extend(session.told.lines());
     lines.extend(session.evidence.blocked().map(|(id, count)| format!("{count} frames not judged: {id}")));
     for check in checks.iter().filter(|check| check.required && check.state != CheckState::Passed) {
         lines.push(match (check.score, check.threshold, check.detail) {

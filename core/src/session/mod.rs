@@ -9,6 +9,7 @@ mod conclude;
 mod continuity;
 mod decide;
 mod evidence;
+mod faults;
 mod hints;
 mod reasons;
 mod still;
@@ -19,6 +20,7 @@ use self::{
     clock::Moment,
     continuity::Continuity,
     evidence::{Evidence, Grade},
+    faults::Faults,
     hints::Debounce,
     still::Still,
 };
@@ -118,6 +120,8 @@ pub struct Session {
     best_other: Option<Best>,
     /// Frames on which the detector broke.
     faults: u32,
+    /// What the models said that broke, the detector among them.
+    told: Faults,
     complete: bool,
 }
 
@@ -149,6 +153,7 @@ impl Session {
             best_judged: None,
             best_other: None,
             faults: 0,
+            told: Faults::default(),
             complete: false,
         }
     }
@@ -161,6 +166,9 @@ impl Session {
         }
         count(&mut self.stats.analysed);
         self.timings.analysis = self.timings.analysis.saturating_add(analysis.duration);
+        for error in &analysis.faults {
+            self.told.push(error);
+        }
         for measurement in &mut analysis.measurements {
             measurement.outcome = evidence::settle(&measurement.outcome);
         }
@@ -199,10 +207,11 @@ impl Session {
     }
 
     /// Takes note of a frame on which the detector broke; the checks it would have served become ERROR.
-    pub fn fault(&mut self, index: u64, timing: FrameTiming, _error: &RuntimeError) -> Vec<Event> {
+    pub fn fault(&mut self, index: u64, timing: FrameTiming, error: &RuntimeError) -> Vec<Event> {
         let mut events = Vec::new();
         if self.admit(index, timing) {
             count(&mut self.faults);
+            self.told.push(error);
             self.settle_completion(&mut events);
         }
         events

@@ -52,7 +52,20 @@ impl Graph {
     #[must_use]
     pub fn floats(mut self, name: &str, shape: &[usize], values: &[f32]) -> Self {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        bytes(&mut self.body, 5, &tensor(name, shape, FLOAT, &raw));
+        bytes(&mut self.body, 5, &tensor(name, shape, FLOAT, Some(&raw)));
+        self
+    }
+
+    /// Adds a constant of floats whose values are in another file, at its beginning.
+    #[must_use]
+    pub fn external_floats(mut self, name: &str, shape: &[usize], file: &str) -> Self {
+        let mut location = Vec::new();
+        bytes(&mut location, 1, b"location");
+        bytes(&mut location, 2, file.as_bytes());
+        let mut tensor = tensor(name, shape, FLOAT, None);
+        bytes(&mut tensor, 13, &location);
+        varint(&mut tensor, 14, 1);
+        bytes(&mut self.body, 5, &tensor);
         self
     }
 
@@ -60,7 +73,7 @@ impl Graph {
     #[must_use]
     pub fn int64s(mut self, name: &str, values: &[i64]) -> Self {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        bytes(&mut self.body, 5, &tensor(name, &[values.len()], INT64, &raw));
+        bytes(&mut self.body, 5, &tensor(name, &[values.len()], INT64, Some(&raw)));
         self
     }
 
@@ -115,14 +128,16 @@ fn attribute(attribute: &Attribute<'_>) -> Vec<u8> {
     out
 }
 
-fn tensor(name: &str, shape: &[usize], kind: u64, raw: &[u8]) -> Vec<u8> {
+fn tensor(name: &str, shape: &[usize], kind: u64, raw: Option<&[u8]>) -> Vec<u8> {
     let mut out = Vec::new();
     for &side in shape {
         varint(&mut out, 1, side as u64);
     }
     varint(&mut out, 2, kind);
     bytes(&mut out, 8, name.as_bytes());
-    bytes(&mut out, 9, raw);
+    if let Some(raw) = raw {
+        bytes(&mut out, 9, raw);
+    }
     out
 }
 

@@ -56,6 +56,8 @@ def main() -> None:
     picture.save(FOLDER / "progressive.jpg", quality=95, progressive=True)
     picture.save(FOLDER / "restart.jpg", quality=95, restart_marker_blocks=3)
     picture.convert("CMYK").save(FOLDER / "cmyk.jpg", quality=95)
+    # Stored as RGB: an Adobe marker with transform 0, components named R, G and B.
+    picture.save(FOLDER / "rgb.jpg", quality=95, keep_rgb=True)
     picture.convert("L").save(FOLDER / "grey.jpg", quality=95)
     picture.save(FOLDER / "lossy.webp", quality=95)
     picture.save(FOLDER / "lossless.webp", lossless=True)

@@ -99,6 +99,7 @@ pub(crate) fn good(n: u64) -> FrameAnalysis {
         faces: vec![face(200.0 + n as f32, 100.0)],
         pose: Some(HeadPose::default()),
         measurements,
+        faults: Vec::new(),
         embedding: Some(vec![1.0, 0.0, 0.0]),
         motion: Some(print((n % 3) as f32)),
         duration: Duration::from_millis(10),

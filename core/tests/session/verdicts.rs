@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifesign_core::{
-    analysis::{FrameAnalysis, Outcome},
+    analysis::{FrameAnalysis, Measurement, Outcome},
     frame::FrameError,
     policy::{Aggregate, OnError, PolicyConfig, Visibility},
     quality::Hint,
@@ -175,6 +175,32 @@ fn a_broken_model_is_never_a_pass() {
 }
 
 #[test]
+fn what_a_broken_model_said_is_told_to_the_backend() {
+    let fault = || RuntimeError::Run { model: "eighth".to_owned(), what: "has no output".to_owned() };
+    let frames = (0..9).map(|n| FrameAnalysis { faults: vec![fault()], ..good(n) });
+    let verdict = verdict(settings("default"), frames);
+    assert_eq!(verdict.decision, Decision::Accept, "an advisory check's model broke: {:?}", verdict.diagnostics);
+    let told = format!("model eighth: has no output ({} times)", verdict.frames.analysed);
+    assert!(verdict.diagnostics.contains(&told), "{:?}", verdict.diagnostics);
+}
+
+/// The boxes alone would pass, but the policy was made for a pack that can compare faces.
+#[test]
+fn continuity_without_the_embedding_it_needs_is_an_error() {
+    let mut frame = good(1);
+    frame.embedding = None;
+    frame.measurements.push(Measurement {
+        id: CheckId::FrameContinuity,
+        outcome: Outcome::Broken(Detail::ModelFault),
+        models: Vec::new(),
+        duration: Duration::ZERO,
+    });
+    let verdict = verdict(settings("default"), [good(0), frame].into_iter().chain((2..9).map(good)));
+    assert_eq!(state(&verdict, CheckId::FrameContinuity), (CheckState::Error, Some(Detail::ModelFault)));
+    assert_eq!(verdict.decision, Decision::Indeterminate);
+}
+
+#[test]
 fn a_broken_detector_breaks_every_check_it_serves() {
     let mut session = session(settings("default"), Media::Frames);
     session.push(0, at(0), good(0));
@@ -182,6 +208,7 @@ fn a_broken_detector_breaks_every_check_it_serves() {
     assert_eq!(session.fault(1, at(100), &error), [Event::Complete]);
     let verdict = session.finish(Duration::from_secs(1));
     assert_eq!(verdict.decision, Decision::Indeterminate);
+    assert!(verdict.diagnostics.contains(&"model detector: broke".to_owned()), "{:?}", verdict.diagnostics);
     for check in verdict.checks.iter().filter(|check| check.id != CheckId::MediaLimits) {
         assert_eq!(check.state, CheckState::Error, "{}", check.id);
     }

@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use lifesign_core::{
@@ -14,7 +14,6 @@ use lifesign_core::{
     analysis::{Analyzer, Plan},
     frame::{Frame, FrameError, FrameLimits},
     policy::Policy,
-    runtime::RuntimeError,
     session::{Context, FrameTiming, Media, Session},
     verdict::Verdict,
 };
@@ -30,9 +29,6 @@ pub(super) enum FileError {
     /// It is no acceptable image.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A model broke.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
 }
 
 impl FileError {
@@ -42,7 +38,6 @@ impl FileError {
         let fault = match self {
             FileError::Unreadable(_) => return "FILE_UNREADABLE".to_owned(),
             FileError::Frame(error) => Fault::Media { field: "file".to_owned(), error: error.clone() },
-            FileError::Runtime(error) => Fault::Core(CoreError::Runtime(error.clone())),
         };
         fault.status().get_details_error_info().map(|info| info.reason).unwrap_or_default()
     }
@@ -83,31 +78,37 @@ impl Judge {
             media,
         };
         let analyzer = Analyzer::load(&setup.pack, &*setup.runtime)?;
-        Ok(Self { analyzer, plan: policy.plan(), context, limits: setup.limits })
+        Ok(Self { analyzer, plan: policy.plan_for(media), context, limits: setup.limits })
     }
 
     /// Judges one image.
     pub(super) fn image(&mut self, bytes: &[u8]) -> Result<Verdict, FileError> {
-        self.frames([bytes].into_iter().map(|bytes| Ok::<_, FileError>(bytes.to_vec()))).map_err(|(_, error)| error)
+        self.frames([Ok(bytes)]).map_err(|(_, error)| error)
     }
 
     /// Judges frames of one presentation, in their order, until the policy's evidence is complete. A frame that is no
-    /// acceptable image is an error, as it is for the server; it comes with the frame's number.
-    pub(super) fn frames<I>(&mut self, frames: I) -> Result<Verdict, (usize, FileError)>
-    where
-        I: IntoIterator<Item = Result<Vec<u8>, FileError>>,
-    {
+    /// acceptable image is an error, as it is for the server; it comes with the frame's number. A model that breaks leads to
+    /// a verdict that says so, and that is no pass.
+    pub(super) fn frames<B: AsRef<[u8]>>(
+        &mut self,
+        frames: impl IntoIterator<Item = Result<B, FileError>>,
+    ) -> Result<Verdict, (usize, FileError)> {
         let began = Instant::now();
         let mut session = Session::new(self.context.clone());
         for (index, bytes) in frames.into_iter().enumerate() {
-            let arrived = began.elapsed();
+            let bytes = bytes.map_err(|error| (index, error))?;
+            let decoding = Instant::now();
+            let frame = Frame::decode(bytes.as_ref(), None, &self.limits).map_err(|error| (index, error.into()))?;
+            // As in a server's list of frames, all are there from the start: files say nothing of when they were taken.
+            let timing = FrameTiming { decode: decoding.elapsed(), ..FrameTiming::default() };
             let number = u64::try_from(index).unwrap_or(u64::MAX);
-            let failed = |error: FileError| (index, error);
-            let frame = Frame::decode(&bytes.map_err(failed)?, None, &self.limits).map_err(|e| failed(e.into()))?;
-            let decode = began.elapsed().saturating_sub(arrived);
-            let timing = FrameTiming { arrived, captured: None, queue: Duration::ZERO, decode };
-            let analysis = self.analyzer.analyze(&frame, &self.plan).map_err(|error| failed(error.into()))?;
-            session.push(number, timing, analysis);
+            match self.analyzer.analyze(&frame, &self.plan) {
+                Ok(analysis) => session.push(number, timing, analysis),
+                Err(error) => {
+                    tracing::warn!(frame = index, %error, "a frame could not be analysed");
+                    session.fault(number, timing, &error)
+                }
+            };
             if session.is_complete() {
                 break;
             }

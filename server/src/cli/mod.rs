@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod config;
 mod judge;
+mod models;
 mod serve;
 
 use std::{
@@ -43,6 +44,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Measure the time from image bytes to verdict on one thread, and its ratio to the bare kernels
     Bench(bench::BenchArgs),
+    /// List, fetch and verify model packs
+    Models(models::ModelsArgs),
     /// Show or check the configuration
     Config(config::ConfigArgs),
 }
@@ -151,6 +154,10 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Bench(args) => {
             args.judge.apply(&mut sources);
             bench::run(args, &start(&sources)?, out)
+        }
+        Command::Models(args) => {
+            let config = start(&sources)?;
+            models::run(args, &crate::models::home(), &crate::setup::runtime_choice(&config.onnxruntime), out)
         }
         Command::Config(args) => config::run(args, &sources, out),
     }

@@ -122,7 +122,7 @@ fn check_state(state: CheckState) -> wire::CheckState {
 }
 
 fn raw_measure(raw: RawMeasure) -> wire::RawMeasure {
-    wire::RawMeasure { value: raw.value, unit: raw.unit.to_owned() }
+    wire::RawMeasure { value: Some(raw.value), unit: raw.unit.to_owned() }
 }
 
 fn model_ref(model: &ModelRef) -> wire::ModelRef {

@@ -21,7 +21,8 @@ pub struct EngineConfig {
     /// Worker threads, each with its own models; 0, the default, means one per available core: a worker is busy on the
     /// processor the whole time, so more would only take turns and cost memory.
     pub workers: usize,
-    /// Frames that may wait for a worker, as compressed bytes; 0, the default, means four per worker.
+    /// Frames that may wait for a worker, as compressed bytes; 0, the default, means four per worker. A quarter of it is
+    /// kept from streams, for unary calls.
     pub queue: usize,
 }
 

@@ -15,7 +15,7 @@ use lifesign_core::{
     frame::{Frame, FrameError, FrameLimits, MediaType, RawLayout},
     runtime::RuntimeError,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// How the bytes of a [`Media`] are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub struct Job {
 impl Job {
     pub(super) fn queue(self, now: Instant) -> (Queued, Ticket) {
         let (reply, answer) = oneshot::channel();
-        (Queued { job: self, since: now, reply }, Ticket { answer })
+        (Queued { job: self, since: now, reply, place: None }, Ticket { answer })
     }
 }
 
@@ -117,6 +117,8 @@ pub(super) struct Queued {
     pub(super) job: Job,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Result<Analysed, EngineError>>,
+    /// A stream's share of the queue; it is free again when a worker takes the job.
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Queued {

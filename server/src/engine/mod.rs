@@ -21,10 +21,15 @@ use std::{
 };
 
 use lifesign_core::{Error as CoreError, analysis::Analyzer};
+use tokio::sync::Semaphore;
 
 use crate::setup::Setup;
 
 use self::{job::Queued, load::LoadAverage, worker::Worker};
+
+/// One place in this many is kept from streams. A stream waits for its place, so a few of them keep a queue full for as
+/// long as they last; without a reserve every unary call, which does not wait, would be refused all that time.
+const KEPT_FROM_STREAMS: usize = 4;
 
 /// The queue is full; nothing was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +71,8 @@ pub enum EngineStartError {
 #[derive(Debug, Clone)]
 pub struct Engine {
     queue: flume::Sender<Queued>,
+    /// The places that streams may take.
+    places: Arc<Semaphore>,
     load: Arc<LoadAverage>,
     workers: usize,
 }
@@ -116,7 +123,8 @@ impl Engine {
                 }
             }
         }
-        Ok(Self { queue, load: average, workers })
+        let places = Arc::new(Semaphore::new(capacity - capacity / KEPT_FROM_STREAMS));
+        Ok(Self { queue, places, load: average, workers })
     }
 
     /// Puts a job in the queue, or refuses it at once. Dropping the ticket drops the work.
@@ -140,9 +148,15 @@ impl Engine {
     /// [`Busy`] where no room came before the deadline.
     pub async fn submit_wait(&self, job: Job) -> Result<Ticket, Busy> {
         let deadline = job.deadline;
-        let (queued, ticket) = job.queue(Instant::now());
-        match tokio::time::timeout_at(deadline.into(), self.queue.send_async(queued)).await {
-            Ok(Ok(()) | Err(flume::SendError(_))) => Ok(ticket),
+        let (mut queued, ticket) = job.queue(Instant::now());
+        let placed = async {
+            // The semaphore is never closed; if it were, the job would go without a place rather than be lost.
+            queued.place = Arc::clone(&self.places).acquire_owned().await.ok();
+            // A queue without workers drops the job, and the ticket then says that the pool has ended.
+            let _ = self.queue.send_async(queued).await;
+        };
+        match tokio::time::timeout_at(deadline.into(), placed).await {
+            Ok(()) => Ok(ticket),
             Err(tokio::time::error::Elapsed { .. }) => Err(self.busy()),
         }
     }

@@ -52,6 +52,7 @@ fn analysis(frame: &Frame) -> FrameAnalysis {
         faces: Vec::new(),
         pose: None,
         measurements: Vec::new(),
+        faults: Vec::new(),
         embedding: None,
         motion: None,
         duration: Duration::ZERO,
@@ -129,6 +130,32 @@ async fn a_full_queue_refuses_with_an_estimate() {
     rig.go.send(Word::Answer).unwrap();
     assert!(rig.begun(), "the one that waited is taken up");
     assert!(rig.engine.submit_wait(job(LONG)).await.is_ok());
+}
+
+#[tokio::test]
+async fn streams_leave_room_for_calls() {
+    let rig = rig(4);
+    let _at_work = rig.engine.submit(job(LONG)).unwrap();
+    assert!(rig.begun());
+    let mut frames = Vec::new();
+    for _ in 0..3 {
+        frames.push(rig.engine.submit_wait(job(LONG)).await.unwrap());
+    }
+    assert!(rig.engine.submit_wait(job(Duration::from_millis(50))).await.is_err(), "streams have their share");
+    let call = rig.engine.submit(job(LONG)).unwrap();
+    assert!(rig.engine.submit(job(LONG)).is_err(), "now the queue is full");
+    for _ in 0..5 {
+        rig.go.send(Word::Answer).unwrap();
+    }
+    call.await.unwrap();
+    for frame in frames {
+        frame.await.unwrap();
+    }
+    // Every place that a stream's frame took is free again.
+    for _ in 0..3 {
+        rig.go.send(Word::Answer).unwrap();
+        rig.engine.submit_wait(job(LONG)).await.unwrap().await.unwrap();
+    }
 }
 
 #[tokio::test]

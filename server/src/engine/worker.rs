@@ -70,7 +70,9 @@ where
         }
     }
 
-    fn serve(&self, judge: &mut Option<Box<dyn Judge>>, queued: Queued) {
+    fn serve(&self, judge: &mut Option<Box<dyn Judge>>, mut queued: Queued) {
+        // It waits no longer, so another stream's frame may.
+        drop(queued.place.take());
         let started = Instant::now();
         if queued.is_abandoned() {
             return;

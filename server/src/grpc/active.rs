@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifesign_core::{policy::Policy, verdict::Verdict};
+use lifesign_core::{
+    policy::{Policy, Visibility},
+    verdict::{CheckId, CheckKind, Verdict},
+};
 use lifesign_proto::v1::{self, stream_session_request as up, stream_session_response as down};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -81,10 +84,24 @@ impl ActiveSession {
             return Err(Fault::SessionCancelled);
         }
         if self.by_token {
-            wire.diagnostics.clear();
+            for_device(&mut wire, self.policy.config().reasons);
         }
         Ok(wire)
     }
+}
+
+/// Takes out of a verdict what a device may not learn: whoever holds the device could otherwise read the scores of the
+/// attack checks, and mend the attack until it passes. The backend reads the whole verdict with `GetSession`.
+fn for_device(verdict: &mut v1::Verdict, visibility: Visibility) {
+    verdict.diagnostics.clear();
+    let open_kinds: &[CheckKind] = match visibility {
+        Visibility::Full => return,
+        Visibility::Quality => &[CheckKind::Quality, CheckKind::Media],
+        Visibility::None => &[],
+    };
+    let shown = |id: &str| CheckId::ALL.iter().any(|check| check.name() == id && open_kinds.contains(&check.kind()));
+    verdict.checks.retain(|check| shown(&check.id));
+    verdict.vendor_results.clear();
 }
 
 impl Drop for ActiveSession {
@@ -99,4 +116,35 @@ pub(super) fn new_session(shared: &Shared, config: v1::SessionConfig) -> Result<
     let policy = request::policy(&shared.setup.policies, &config.policy)?;
     request::client_reference(&config.client_reference)?;
     Ok(NewSession { policy: policy.reference().id.clone(), client_reference: config.client_reference })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(visibility: Visibility) -> (Vec<String>, usize, usize) {
+        let checks = CheckId::ALL.iter().map(|id| v1::Check { id: id.name().into(), ..Default::default() });
+        let mut verdict = v1::Verdict {
+            checks: checks.collect(),
+            diagnostics: vec!["judged 5 of 5".into()],
+            vendor_results: vec![v1::VendorResult::default()],
+            ..Default::default()
+        };
+        for_device(&mut verdict, visibility);
+        let ids = verdict.checks.into_iter().map(|check| check.id).collect();
+        (ids, verdict.diagnostics.len(), verdict.vendor_results.len())
+    }
+
+    #[test]
+    fn a_device_learns_what_the_policy_lets_it() {
+        let (ids, diagnostics, vendors) = told(Visibility::Quality);
+        assert!(ids.contains(&"Sharpness".to_owned()) && ids.contains(&"MediaLimits".to_owned()));
+        for secret in ["PresentationAttack", "Deepfake", "StillImage", "FrameContinuity", "FaceMatch"] {
+            assert!(!ids.contains(&secret.to_owned()), "{secret}");
+        }
+        assert_eq!((diagnostics, vendors), (0, 0));
+        assert_eq!(told(Visibility::None), (Vec::new(), 0, 0));
+        let (ids, diagnostics, _) = told(Visibility::Full);
+        assert_eq!((ids.len(), diagnostics), (CheckId::ALL.len(), 0));
+    }
 }

@@ -1,0 +1,14 @@
+//! The real program as a user runs it: exit statuses, output, configuration. One binary, so that it is linked once.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test's helpers fail the test in the same way as the test itself"
+)]
+
+mod bench;
+mod check;
+mod configuration;
+mod serve;
+mod support;

@@ -1,0 +1,18 @@
+//! The server as its clients see it: a real socket, a real client, the tiny pack's models.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail the test in the same way as the test itself"
+)]
+
+mod check_media;
+mod harness;
+mod hostile;
+mod lifecycle;
+mod overload;
+mod sessions;
+mod streams;
+mod web;
