@@ -28,7 +28,7 @@ def checkpoint_path(work: Path) -> Path:
     return work / "detector.pt"
 
 
-def train(steps: int, seed: int, work: Path, workers: int) -> torch.nn.Module:
+def train(steps: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
     training.seed_everything(seed)
     faces, nonfaces = training_rows(load_rows(), "train")
@@ -50,30 +50,31 @@ def train(steps: int, seed: int, work: Path, workers: int) -> torch.nn.Module:
         return detector_loss(net(image), batch[1])
 
     net = Detector().to(memory_format=torch.channels_last)
-    return training.run(net, batches, loss_of, steps, 2.5e-3, checkpoint_path(work))
+    return training.run(net, batches, loss_of, steps, 2.5e-3, checkpoint_path(work), device=device)
 
 
 def load(work: Path) -> torch.nn.Module:
     """The averaged net of the last checkpoint."""
     net = Detector()
-    net.load_state_dict(torch.load(checkpoint_path(work), weights_only=True)["average"])
+    net.load_state_dict(torch.load(checkpoint_path(work), weights_only=True, map_location="cpu")["average"])
     return net.eval()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["train", "export", "measure", "all"])
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=40000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--pack", type=Path, default=WORK / "pack")
     parser.add_argument("--split", choices=["val", "test"], default="val")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.what in ("train", "all"):
-        train(args.steps, args.seed, args.work, args.workers)
+        train(args.steps, args.seed, args.work, args.workers, args.device)
     if args.what in ("export", "all"):
         from .export import export_detector
         export_detector(load(args.work), args.pack / "detector.onnx", SIZE)

@@ -17,7 +17,8 @@ def flatten(raw: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.
         ys, xs = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
         corner.append(torch.stack([xs, ys], -1).reshape(-1, 2).float())
         stride.append(torch.full((h * w, 1), float(s)))
-    return torch.cat(flat, 1).float(), torch.cat(corner), torch.cat(stride)
+    device = raw[0].device
+    return torch.cat(flat, 1).float(), torch.cat(corner).to(device), torch.cat(stride).to(device)
 
 
 def overlap(p: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

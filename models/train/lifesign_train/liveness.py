@@ -43,7 +43,7 @@ def jittered(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(out * gain + rng.normal(0, 6, (len(out), 1, 1, 1)), 0, 255).astype(np.float32)
 
 
-def train(steps: int, samples: int, seed: int, work: Path, workers: int) -> torch.nn.Module:
+def train(steps: int, samples: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
     training.seed_everything(seed)
     pool = build(load_rows(), "train", samples, seed, workers, work=work)
@@ -71,7 +71,7 @@ def train(steps: int, samples: int, seed: int, work: Path, workers: int) -> torc
         return loss, {"loss": loss.item(), "right": right.item()}
 
     net = Liveness().to(memory_format=torch.channels_last)
-    return training.run(net, batches, loss_of, steps, 2e-3, checkpoint_path(work), decay=0.05)
+    return training.run(net, batches, loss_of, steps, 2e-3, checkpoint_path(work), decay=0.05, device=device)
 
 
 def checkpoint_path(work: Path) -> Path:
@@ -81,25 +81,26 @@ def checkpoint_path(work: Path) -> Path:
 def load(work: Path) -> torch.nn.Module:
     """The averaged net of the last checkpoint."""
     net = Liveness()
-    net.load_state_dict(torch.load(checkpoint_path(work), weights_only=True)["average"])
+    net.load_state_dict(torch.load(checkpoint_path(work), weights_only=True, map_location="cpu")["average"])
     return net.eval()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["train", "export", "measure", "all"])
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--samples", type=int, default=20000)
+    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--samples", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--pack", type=Path, default=WORK / "pack")
     parser.add_argument("--split", choices=["val", "test"], default="val")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.what in ("train", "all"):
-        train(args.steps, args.samples, args.seed, args.work, args.workers)
+        train(args.steps, args.samples, args.seed, args.work, args.workers, args.device)
     if args.what in ("export", "all"):
         from .export import export_liveness
         export_liveness(load(args.work), args.pack / "liveness.onnx", SIZE)

@@ -156,7 +156,7 @@ class Teacher:
         return total
 
 
-_WORKER: tuple[Pool, Teacher] | None = None
+_WORKER: tuple[Pool, Teacher | None] | None = None
 
 
 def _make(seed: int) -> tuple[np.ndarray, int, int, float]:
@@ -164,18 +164,21 @@ def _make(seed: int) -> tuple[np.ndarray, int, int, float]:
     pool, teacher = _WORKER
     frame, box, kind, origin = pool.sample(seed)
     # The teacher costs more than all the rest: it is asked about every second sample, NaN stands for not asked.
-    opinion = teacher(frame, box) if seed % 2 == 0 else float("nan")
+    opinion = teacher(frame, box) if teacher is not None and seed % 2 == 0 else float("nan")
     return scaled_box(frame, box, SCALE, SIZE), kind, origin, opinion
 
 
 def build(rows: list[Row], split: str, count: int, seed: int, workers: int, simulated_only: bool = False, work: Path = WORK) -> dict[str, np.ndarray]:
-    """The pool of `count` samples as arrays crop (uint8 BGR), kind, origin, teacher; kept in the cache by its parameters."""
+    """The pool of `count` samples as arrays crop (uint8 BGR), kind, origin, teacher; kept in the cache by its parameters.
+
+    A pool that is only simulated serves measurement; the teacher is not asked for it.
+    """
     global _WORKER
     folder = work / "cache" / f"liveness-{split}-{count}-{seed}{'-sim' if simulated_only else ''}"
     names = ("crop", "kind", "origin", "teacher")
     if not (folder / "teacher.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _WORKER = (Pool(rows, split, simulated_only), Teacher())
+        _WORKER = (Pool(rows, split, simulated_only), None if simulated_only else Teacher())
         crops = np.lib.format.open_memmap(folder / "crop.npy", "w+", np.uint8, (count, SIZE, SIZE, 3))
         rest = np.zeros((count, 3), np.float32)
         seeds = range(seed * 10_000_000, seed * 10_000_000 + count)

@@ -63,7 +63,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         if genuine(row) and kinds[row.kind] < 150:
             kinds[row.kind] += 1
             scores[f"genuine photo / {row.label}/{row.kind}"].append(scorer.image(read_image(row, shared), row.box))
-    simulated = build(load_rows(shared), split, 2000, 2, 1, simulated_only=True, work=work)
+    simulated = build(load_rows(shared), split, 1200, 2, 1, simulated_only=True, work=work)
     for crop, kind in zip(simulated["crop"], simulated["kind"]):
         scores[f"simulated {KINDS[int(kind)]}"].append(scorer.crop(crop))
     s = {k: np.array(v) for k, v in scores.items()}

@@ -1,8 +1,10 @@
-"""The hand-written parts of the cards: what was not reached, how long was trained, what fails."""
+"""The hand-written parts of the cards: what was not reached, how long was trained, what fails. Written anew for every pack."""
 
-DETECTOR_FIRST = "(not yet written)"
-DETECTOR_STEPS = ""
-DETECTOR_FAILURES = "(not yet written)"
-LIVENESS_FIRST = "(not yet written)"
-LIVENESS_STEPS = ""
-LIVENESS_FAILURES = "(not yet written)"
+BLANK = ""
+
+DETECTOR_FIRST = BLANK
+DETECTOR_STEPS = BLANK
+DETECTOR_FAILURES = BLANK
+LIVENESS_FIRST = BLANK
+LIVENESS_STEPS = BLANK
+LIVENESS_FAILURES = BLANK

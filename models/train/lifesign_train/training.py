@@ -38,16 +38,18 @@ class Average:
 
 
 def run(net: nn.Module, batches: Callable[[int], Iterator[tuple]], loss_of: Callable[[nn.Module, tuple], tuple[torch.Tensor, dict[str, float]]],
-        steps: int, rate: float, checkpoint: Path, log_every: int = 50, save_every: int = 250, decay: float = 0.02) -> nn.Module:
+        steps: int, rate: float, checkpoint: Path, log_every: int = 25, save_every: int = 100, decay: float = 0.02,
+        device: str = "cpu") -> nn.Module:
     """Trains up to `steps` steps and returns the averaged net. Where `checkpoint` exists the run goes on from it.
 
     `batches(step)` yields the batches from that step on, so that a resumed run sees what an uninterrupted one would have seen.
     """
+    net = net.to(device)
     average = Average(net)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=decay)
     first = 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
         net.load_state_dict(state["net"])
         average.net.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -60,7 +62,7 @@ def run(net: nn.Module, batches: Callable[[int], Iterator[tuple]], loss_of: Call
         warm = min(1.0, (step + 1) / 200)
         for group in optimiser.param_groups:
             group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        batch = next(stream)
+        batch = tuple(t.to(device) for t in next(stream))
         optimiser.zero_grad(set_to_none=True)
         loss, parts = loss_of(net, batch)
         loss.backward()

@@ -3,8 +3,9 @@
 import tomllib
 
 import numpy as np
+import pytest
 
-from lifesign_train import pack, stats, training
+from lifesign_train import cards, notes, pack, stats, training
 
 
 def test_wilson_at_the_ends_and_in_the_middle():
@@ -35,6 +36,23 @@ def test_sections_are_toml():
     text = pack.section("[[model]]", {"name": 'a "quoted" name', "size": 3, "fetchable": False, "mean": [0.5, 0.25], "crop": {"rule": "letterbox", "longest": [256, 128]}})
     entry = tomllib.loads(text)["model"][0]
     assert entry == {"name": 'a "quoted" name', "size": 3, "fetchable": False, "mean": [0.5, 0.25], "crop": {"rule": "letterbox", "longest": [256, 128]}}
+
+
+def test_no_card_without_hand_written_notes_or_test_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(notes, "LIVENESS_FIRST", notes.BLANK)
+    with pytest.raises(ValueError, match="LIVENESS_FIRST"):
+        cards.write_cards(tmp_path, {})
+    for name in [n for n in vars(notes) if n.isupper() and n != "BLANK"]:
+        monkeypatch.setattr(notes, name, "written")
+    with pytest.raises(ValueError, match="detector-test"):
+        cards.write_cards(tmp_path, {"detector-val": {}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_check_is_advisory_below_the_figure_it_needs():
+    assert pack.good_enough({"auc context live against print + replay": "0.912 [0.85, 0.97]"})
+    assert not pack.good_enough({"auc context live against print + replay": "0.807 [0.71, 0.90]"})
+    assert not pack.good_enough({})
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path):
