@@ -6,7 +6,7 @@ default:
     @just --list
 
 # Everything CI runs.
-ci: fmt lint deny proto doc test fuzz readme
+ci: fmt lint deny proto doc test builtin fuzz readme
 
 # The formatter agrees with every tracked Rust file (not only those that `mod` lines reach).
 fmt:
@@ -36,6 +36,12 @@ doc:
 # The README's test command.
 test:
     cargo test --workspace
+
+# The built-in pack's code path, with a tiny generated pack in its place.
+builtin:
+    cargo run --quiet -p lifesign-core --example tiny_pack -- target/tiny-pack
+    LIFESIGN_BUILTIN_PACK="$PWD/target/tiny-pack" cargo test -p lifesign-core --features builtin --test pack_builtin
+    LIFESIGN_BUILTIN_PACK="$PWD/target/tiny-pack" cargo run --quiet -- models verify builtin
 
 # Each fuzz target for a few seconds: it still builds, and nothing is found on the way. The fixtures give `decode` real files
 # to start from; what it learns goes to the first folder.

@@ -1,4 +1,5 @@
-//! Writes the table of the files in `models/builtin`, which feature `builtin` embeds in the crate.
+//! Writes the table of the files that feature `builtin` embeds in the crate: those of `models/builtin`, or of the folder that
+//! the variable `LIFESIGN_BUILTIN_PACK` names, for whoever ships a pack of their own in the program.
 
 use std::{
     env, fs,
@@ -6,13 +7,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A folder with a pack, as an absolute path.
+const PACK_VARIABLE: &str = "LIFESIGN_BUILTIN_PACK";
+
 fn main() -> io::Result<()> {
     let variable = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(name.to_owned()));
     let out = variable("OUT_DIR")?.join("builtin.rs");
-    let folder = variable("CARGO_MANIFEST_DIR")?.join("../models/builtin");
+    let models = variable("CARGO_MANIFEST_DIR")?.join("../models");
+    let named = env::var_os(PACK_VARIABLE).map(PathBuf::from);
+    if let Some(named) = named.as_ref().filter(|named| !named.join("pack.toml").is_file()) {
+        let what = format!("{PACK_VARIABLE} names {}, which has no pack.toml", named.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, what));
+    }
+    let folder = named.unwrap_or_else(|| models.join("builtin"));
     // A path that does not exist makes cargo run the script again every time, so the folder above stands in for it.
-    let watched = if folder.is_dir() { "../models/builtin" } else { "../models" };
-    writeln!(io::stdout(), "cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed={watched}")?;
+    let watched = if folder.is_dir() { &folder } else { &models };
+    let mut out_lines = io::stdout();
+    writeln!(out_lines, "cargo::rerun-if-changed=build.rs\ncargo::rerun-if-env-changed={PACK_VARIABLE}")?;
+    writeln!(out_lines, "cargo::rerun-if-changed={}", watched.display())?;
     let embed = env::var_os("CARGO_FEATURE_BUILTIN").is_some() && folder.join("pack.toml").is_file();
     let files = if embed { files(&folder)? } else { Vec::new() };
     let rows: String =

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lifesign_core::policy::{PolicyConfig, Visibility};
 use lifesign_proto::v1::{self, SessionState};
 use tokio_stream::StreamExt;
 use tonic::Code;
@@ -15,7 +16,11 @@ async fn get(client: &mut Client, id: &str) -> Result<v1::Session, tonic::Status
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_lives_from_token_to_verdict() {
-    let rig = start(|_| ()).await;
+    let rig = start(|config| {
+        let reserved = PolicyConfig { reasons: Visibility::Quality, ..test_policy(3) };
+        config.policies.insert("test".to_owned(), reserved);
+    })
+    .await;
     let mut client = rig.client().await;
     let config = v1::SessionConfig { policy: String::new(), client_reference: "customer-12".to_owned() };
     let request = v1::CreateSessionRequest { config: Some(config), ..Default::default() };

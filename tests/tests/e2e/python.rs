@@ -31,7 +31,9 @@ fn client(address: &str, command: &str, clip_frames: &[Vec<u8>]) -> String {
 #[test]
 fn grpcio_streams_chunks_and_uses_a_token() {
     let test = "python::grpcio_streams_chunks_and_uses_a_token";
-    if !tools::has(test, "python3", &["-c", "import grpc, grpc_tools, PIL"]) || !tools::has(test, "ffmpeg", &["-version"]) {
+    if !tools::has(test, "python3", &["-c", "import grpc, grpc_tools, PIL"])
+        || !tools::has(test, "ffmpeg", &["-version"])
+    {
         return;
     }
     let Some(open) = open_server(test, &[]) else { return };
