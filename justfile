@@ -40,8 +40,8 @@ test:
 # The built-in pack's code path, with a tiny generated pack in its place.
 builtin:
     cargo run --quiet -p lifesign-core --example tiny_pack -- target/tiny-pack
-    LIFESIGN_BUILTIN_PACK="$PWD/target/tiny-pack" cargo test -p lifesign-core --features builtin --test pack_builtin
-    LIFESIGN_BUILTIN_PACK="$PWD/target/tiny-pack" cargo run --quiet -- models verify builtin
+    EMBED_LIFESIGN_PACK="$PWD/target/tiny-pack" cargo test -p lifesign-core --features builtin --test pack_builtin
+    EMBED_LIFESIGN_PACK="$PWD/target/tiny-pack" cargo run --quiet -- models verify builtin
 
 # Each fuzz target for a few seconds: it still builds, and nothing is found on the way. The fixtures give `decode` real files
 # to start from; what it learns goes to the first folder.

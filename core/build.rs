@@ -1,5 +1,5 @@
 //! Writes the table of the files that feature `builtin` embeds in the crate: those of `models/builtin`, or of the folder that
-//! the variable `LIFESIGN_BUILTIN_PACK` names, for whoever ships a pack of their own in the program.
+//! the variable `EMBED_LIFESIGN_PACK` names, for whoever ships a pack of their own in the program.
 
 use std::{
     env, fs,
@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A folder with a pack, as an absolute path.
-const PACK_VARIABLE: &str = "LIFESIGN_BUILTIN_PACK";
+/// A folder with a pack, as an absolute path. It does not begin with `LIFESIGN_`, as the settings of the program do.
+const PACK_VARIABLE: &str = "EMBED_LIFESIGN_PACK";
 
 fn main() -> io::Result<()> {
     let variable = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(name.to_owned()));

@@ -12,7 +12,7 @@ use lifesign_core::{
 #[test]
 fn what_was_built_in_is_what_opens() {
     let project = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/builtin"));
-    let folder = match option_env!("LIFESIGN_BUILTIN_PACK") {
+    let folder = match option_env!("EMBED_LIFESIGN_PACK") {
         Some(named) => Path::new(named),
         None => project,
     };
