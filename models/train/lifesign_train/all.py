@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .data import REPOSITORY, WORK
+from .pack import PARTS
 
 
 def main() -> None:
@@ -20,11 +21,11 @@ def main() -> None:
     parser.add_argument("--test", action="store_true", help="also measure the test split; do so once, when nothing will be changed any more")
     args = parser.parse_args()
     common = ["--work", str(args.work), "--pack", str(args.work / "pack"), "--threads", str(args.threads), "--seed", str(args.seed), "--device", args.device]
-    for module in ("detector", "liveness"):
+    for module in PARTS:
         subprocess.run([sys.executable, "-m", f"lifesign_train.{module}", "all", *common], check=True)
         if args.test:
             subprocess.run([sys.executable, "-m", f"lifesign_train.{module}", "measure", "--split", "test", *common], check=True)
-    if not all((args.work / f"{role}-test.json").exists() for role in ("detector", "liveness")):
+    if not all((args.work / f"{role}-test.json").exists() for role in PARTS):
         print("no pack: a card reports the test split, which is measured once, with --test")
         return
     subprocess.run([sys.executable, "-m", "lifesign_train.pack", "--source", str(args.work / "pack"), "--target", str(args.target), "--work", str(args.work)], check=True)

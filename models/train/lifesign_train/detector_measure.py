@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections import defaultdict
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from . import yunet
 from .data import Row, load_rows, read_image
 from .detector_net import STRIDES
+from .measuring import cost, session
 from .stats import rate
 
 SIZE, LONGEST, NMS, LOWEST = 256, (256, 128), 0.3, 0.3
 FACE_LABELS = ("faces_id", "faces_portrait", "covered", "live", "spoof_print", "spoof_replay", "spoof_other")
-
-
-def session(path: Path) -> onnxruntime.InferenceSession:
-    """One thread, so that costs can be compared."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def runner(path: Path) -> yunet.Run:
@@ -117,23 +108,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         image = np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
         dark.append(any(d[0] >= chosen and yunet.iou(d[1], row.box) >= 0.5 for d in detect(image)))
     report["low_light"] = rate(sum(dark), len(dark))
-    report["cost"] = cost(path, shared)
+    report["cost"] = cost({"builtin 256": path, "yunet 640": shared / "models" / "open" / "face_detection_yunet_2023mar.onnx"})
     print(json.dumps(report, indent=1), flush=True)
     (work / f"detector-{split}.json").write_text(json.dumps(report, indent=1))
     return report
-
-
-def cost(path: Path, shared: Path) -> dict:
-    """Median milliseconds of one run, one thread, ONNX Runtime, against YuNet at 640, interleaved so that both meet the same load."""
-    nets = {"builtin 256": (session(path), SIZE), "yunet 640": (session(shared / "models" / "open" / "face_detection_yunet_2023mar.onnx"), 640)}
-    times: dict[str, list[float]] = {name: [] for name in nets}
-    for turn in range(25):
-        for name, (net, size) in nets.items():
-            x = np.random.default_rng(turn).uniform(0, 255, (1, 3, size, size)).astype(np.float32)
-            start = time.process_time()
-            net.run(None, {"input": x})
-            times[name].append((time.process_time() - start) * 1e3)
-    out = {name: round(float(np.median(t)), 2) for name, t in times.items()}
-    return {**out, "times cheaper": round(out["yunet 640"] / max(out["builtin 256"], 1e-9), 1)}
-
-

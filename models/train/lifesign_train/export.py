@@ -12,8 +12,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .detector_net import Exported
-
 OPSET = 13
 TOLERANCE = 2e-4
 # What ONNX Runtime and rten both run, and nothing more.
@@ -91,13 +89,3 @@ def export(net: nn.Module, path: Path, size: int, outputs: list[str]) -> float:
         raise ValueError(f"{path.name}: ONNX Runtime differs from PyTorch by {worst:.2e}, at most {TOLERANCE:.0e} is allowed")
     print(f"{path.name}: {parameters(path)} parameters, {path.stat().st_size} bytes, differs from PyTorch by {worst:.1e}; operators {sorted(used)}", flush=True)
     return worst
-
-
-def export_detector(net: nn.Module, path: Path, size: int) -> float:
-    """The detector with YuNet's twelve outputs."""
-    return export(Exported(folded(net), size).eval(), path, size, Exported.NAMES)
-
-
-def export_liveness(net: nn.Module, path: Path, size: int) -> float:
-    """The liveness net with the output `logits`."""
-    return export(folded(net), path, size, ["logits"])

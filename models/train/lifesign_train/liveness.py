@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +10,14 @@ import torch
 from torch.nn import functional as F
 
 from . import training
-from .data import SHARED, WORK, load_rows
+from .data import SHARED, load_rows
+from .export import export, folded
 from .liveness_data import SIZE, build
+from .liveness_measure import measure
 from .liveness_net import Liveness
 
 BATCH = 64
 TEACHER = 0.3  # the teacher's part of the target, where it is on the right side
-
-
-def normalised(batch: torch.Tensor) -> torch.Tensor:
-    """What the manifest's `divide = 255, mean = 0.5, std = 0.25` does."""
-    return (batch.float() / 255.0 - 0.5) / 0.25
 
 
 def targets(kind: np.ndarray, teacher: np.ndarray) -> np.ndarray:
@@ -45,7 +41,6 @@ def jittered(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def train(steps: int, samples: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
-    training.seed_everything(seed)
     pool = build(load_rows(), "train", samples, seed, workers, work=work)
     goal = targets(pool["kind"], pool["teacher"])
     # Attacks and genuine weigh the same, whatever the pool's shares are.
@@ -63,8 +58,7 @@ def train(steps: int, samples: int, seed: int, work: Path, workers: int, device:
                 step += 1
 
     def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
-        image = normalised(batch[0]).contiguous(memory_format=torch.channels_last)
-        logits = net(image)
+        logits = net(training.normalised(batch[0]))
         p = batch[1]
         loss = (-(p * F.log_softmax(logits, 1)[:, 1] + (1 - p) * F.log_softmax(logits, 1)[:, 0]) * batch[2]).mean()
         right = ((logits[:, 1] > logits[:, 0]) == (p > 0.5)).float().mean()
@@ -80,33 +74,15 @@ def checkpoint_path(work: Path) -> Path:
 
 def load(work: Path) -> torch.nn.Module:
     """The averaged net of the last checkpoint."""
-    net = Liveness()
-    net.load_state_dict(torch.load(checkpoint_path(work), weights_only=True, map_location="cpu")["average"])
-    return net.eval()
+    return training.load_average(Liveness(), checkpoint_path(work))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["train", "export", "measure", "all"])
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--samples", type=int, default=60000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--pack", type=Path, default=WORK / "pack")
-    parser.add_argument("--split", choices=["val", "test"], default="val")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    if args.what in ("train", "all"):
-        train(args.steps, args.samples, args.seed, args.work, args.workers, args.device)
-    if args.what in ("export", "all"):
-        from .export import export_liveness
-        export_liveness(load(args.work), args.pack / "liveness.onnx", SIZE)
-    if args.what in ("measure", "all"):
-        from .liveness_measure import measure
-        measure(args.pack / "liveness.onnx", args.split, args.work, SHARED)
+    training.command(
+        __doc__, 12000, samples=60000,
+        train=lambda a: train(a.steps, a.samples, a.seed, a.work, a.workers, a.device),
+        export=lambda a: export(folded(load(a.work)), a.pack / "liveness.onnx", SIZE, ["logits"]),
+        measure=lambda a: measure(a.pack / "liveness.onnx", a.split, a.work, SHARED))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from .attacks import KINDS
 from .crops import scaled_box
 from .data import Row, load_rows, read_image
-from .detector_measure import session
+from .measuring import session
 from .liveness_data import CONTEXT, SCALE, SIZE, Teacher, build, real_rows
 from .stats import auc, rate, threshold_at_bpcer
 

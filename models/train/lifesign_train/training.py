@@ -1,9 +1,9 @@
-"""What every training run shares: seeds, a step-driven loop with checkpoints, weight averaging and a cosine schedule."""
+"""What every training run shares: its command line, seeds, a step-driven loop with checkpoints, weight averaging and the schedule of the rate."""
 
 from __future__ import annotations
 
+import argparse
 import copy
-import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +12,55 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+
+from .data import WORK
+
+WARM = 200  # steps over which the rate rises
+FALL = 0.3  # part of the run, at its end, over which the rate falls to LAST of itself
+LAST = 0.01
+
+
+def command(description: str | None, steps: int, train: Callable[[argparse.Namespace], object], export: Callable[[argparse.Namespace], object],
+            measure: Callable[[argparse.Namespace], object], samples: int | None = None) -> None:
+    """The command line that every model has: train, export, measure, or all of them in this order."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("what", choices=["train", "export", "measure", "all"])
+    parser.add_argument("--steps", type=int, default=steps)
+    if samples is not None:
+        parser.add_argument("--samples", type=int, default=samples, help="size of the pool of crops")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=WORK, help="pools, checkpoints, measurements")
+    parser.add_argument("--pack", type=Path, default=WORK / "pack", help="where the ONNX file goes")
+    parser.add_argument("--split", choices=["val", "test"], default="val", help="what `measure` reads")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    seed_everything(args.seed)
+    for what, act in (("train", train), ("export", export), ("measure", measure)):
+        if args.what in (what, "all"):
+            act(args)
+
+
+def normalised(batch: torch.Tensor) -> torch.Tensor:
+    """What the manifest's `divide = 255, mean = 0.5, std = 0.25` does, in the memory layout that is fastest here."""
+    return ((batch.float() / 255.0 - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)
+
+
+def rate_at(step: int, steps: int, rate: float) -> float:
+    """Rises over `WARM` steps, stays, and falls in a straight line over the last `FALL` of the run.
+
+    A level middle lets a run be lengthened with `--steps` as long as the fall has not begun, and no step before changes.
+    """
+    fall = min(1.0, (steps - step) / max(1.0, FALL * steps))
+    return rate * min(1.0, (step + 1) / WARM) * max(LAST, fall)
+
+
+def load_average(net: nn.Module, checkpoint: Path) -> nn.Module:
+    """`net` with the averaged weights of a checkpoint, ready for export."""
+    net.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["average"])
+    return net.eval()
 
 
 def seed_everything(seed: int) -> None:
@@ -59,9 +108,8 @@ def run(net: nn.Module, batches: Callable[[int], Iterator[tuple]], loss_of: Call
     started, sums, seen = time.time(), {}, 0
     stream = batches(first)
     for step in range(first, steps):
-        warm = min(1.0, (step + 1) / 200)
         for group in optimiser.param_groups:
-            group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            group["lr"] = rate_at(step, steps, rate)
         batch = tuple(t.to(device) for t in next(stream))
         optimiser.zero_grad(set_to_none=True)
         loss, parts = loss_of(net, batch)

@@ -107,7 +107,7 @@ def test_a_net_learns_one_scene():
 def test_the_export_agrees_with_pytorch_and_keeps_the_limits(tmp_path):
     net = Detector().eval()
     path = tmp_path / "detector.onnx"
-    assert export.export_detector(net, path, 256) < export.TOLERANCE
+    assert export.export(Exported(export.folded(net), 256).eval(), path, 256, Exported.NAMES) < export.TOLERANCE
     assert export.parameters(path) <= 120_000
     x = torch.rand(1, 3, 256, 256)
     flat, _, _ = flatten(net(x))

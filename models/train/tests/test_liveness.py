@@ -80,5 +80,5 @@ def test_targets_follow_the_label_and_only_a_teacher_who_agrees():
 
 def test_the_export_agrees_with_pytorch(tmp_path):
     path = tmp_path / "liveness.onnx"
-    assert export.export_liveness(Liveness().eval(), path, 80) < export.TOLERANCE
+    assert export.export(export.folded(Liveness().eval()), path, 80, ["logits"]) < export.TOLERANCE
     assert export.parameters(path) <= 400_000

@@ -5,7 +5,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from lifesign_train import cards, notes, pack, stats, training
+from lifesign_train import liveness_card, manifest, notes, pack, stats, training
 
 
 def test_wilson_at_the_ends_and_in_the_middle():
@@ -27,32 +27,34 @@ def test_the_threshold_rejects_no_more_than_asked():
 
 
 def test_the_self_test_input_follows_the_formula():
-    got = pack.synthetic((1, 3, 2, 2), 7, -2.0, 2.0).ravel()
+    got = manifest.synthetic((1, 3, 2, 2), 7, -2.0, 2.0).ravel()
     for i, v in enumerate(got):
         assert abs(v - (-2.0 + 4.0 * (((i * 2654435761 + 7 * 40503) % 2 ** 32) / 2 ** 32))) < 1e-6
 
 
 def test_sections_are_toml():
-    text = pack.section("[[model]]", {"name": 'a "quoted" name', "size": 3, "fetchable": False, "mean": [0.5, 0.25], "crop": {"rule": "letterbox", "longest": [256, 128]}})
+    text = manifest.section("[[model]]", {"name": 'a "quoted" name', "size": 3, "fetchable": False, "mean": [0.5, 0.25], "crop": {"rule": "letterbox", "longest": [256, 128]}})
     entry = tomllib.loads(text)["model"][0]
     assert entry == {"name": 'a "quoted" name', "size": 3, "fetchable": False, "mean": [0.5, 0.25], "crop": {"rule": "letterbox", "longest": [256, 128]}}
 
 
-def test_no_card_without_hand_written_notes_or_test_figures(tmp_path, monkeypatch):
+def test_no_pack_without_hand_written_notes_or_test_figures(tmp_path, monkeypatch):
+    work, target = tmp_path / "work", tmp_path / "target"
     monkeypatch.setattr(notes, "LIVENESS_FIRST", notes.BLANK)
-    with pytest.raises(ValueError, match="LIVENESS_FIRST"):
-        cards.write_cards(tmp_path, {})
-    for name in [n for n in vars(notes) if n.isupper() and n != "BLANK"]:
+    for name in [n for n in vars(notes) if n.isupper() and n not in ("BLANK", "LIVENESS_FIRST")]:
         monkeypatch.setattr(notes, name, "written")
-    with pytest.raises(ValueError, match="detector-test"):
-        cards.write_cards(tmp_path, {"detector-val": {}})
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="LIVENESS_FIRST"):
+        pack.assemble(work, target, work)
+    monkeypatch.setattr(notes, "LIVENESS_FIRST", "written")
+    with pytest.raises(ValueError, match="detector-val.json, detector-test.json"):
+        pack.assemble(work, target, work)
+    assert not target.exists()
 
 
 def test_the_check_is_advisory_below_the_figure_it_needs():
-    assert pack.good_enough({"auc context live against print + replay": "0.912 [0.85, 0.97]"})
-    assert not pack.good_enough({"auc context live against print + replay": "0.807 [0.71, 0.90]"})
-    assert not pack.good_enough({})
+    assert liveness_card.good_enough({"auc context live against print + replay": "0.912 [0.85, 0.97]"})
+    assert not liveness_card.good_enough({"auc context live against print + replay": "0.807 [0.71, 0.90]"})
+    assert not liveness_card.good_enough({})
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path):

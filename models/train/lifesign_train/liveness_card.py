@@ -1,0 +1,96 @@
+"""The liveness model's part of the pack: its manifest entry, threshold, self-tests and card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import notes
+from .cards import size_and_parameters, table, terms
+from .liveness_data import SCALE, SIZE
+from .manifest import model, self_tests
+
+TEXT = """# builtin_liveness
+
+{first}
+
+- **What it is.** A separable residual net over one crop: the face box enlarged 2.7 times as far as the frame allows, 80x80 BGR,
+  `(x / 255 - 0.5) / 0.25`; logits [spoof, live]; the softmax of `live` is the score.
+- **Size.** {size} bytes float32, {parameters} parameters.
+- **Method.** `python -m lifesign_train.liveness all`: a pool of crops, 73 % simulated (genuine pictures, and the same printed, shown on a display or worn as a paper
+  mask, after "Joint Physical-Digital Facial Attack Detection via Simulating Spoofing Clues", CVPR 2024 workshop), 21 % real full-frame captures of the train
+  split, 6 % real tight crops; where the minivision pair was asked (every second sample) and was right, 30 % of the target is its opinion. {steps}
+- **Threshold** {threshold}, chosen on `val`: the mean of the two thresholds that reject 5 % of the real genuine frames and 5 % of the simulated pool's genuine crops.
+
+## Figures on `test` (once)
+
+Intervals are 95 % (Wilson; Hanley and McNeil for AUC). The `test` split holds **no replay in full context**: its full-frame attacks are prints of one origin
+(CelebA-Spoof), and its genuine full frames are celebrity photographs from the web. A net can tell those apart by origin alone, so the real figures are an upper bound.
+
+{summary}
+
+{groups}
+
+## Figures on `val` (where the threshold was chosen)
+
+{val_summary}
+
+{val_groups}
+
+## Known failures, in words
+
+{failures}
+
+## Use
+
+A first line against a print or a display held before the camera, in demonstrations and development, beside other checks. It must not be the only thing
+between an attacker and an account, it says nothing of masks of silicone or resin, of injected video or of deepfakes, and it was not evaluated under ISO/IEC 30107-3.
+Error rates by age, sex and skin tone were not measured.
+
+## Data and terms
+
+{terms}
+"""
+
+
+def models(target: Path, figures: dict[str, dict]) -> list[dict]:
+    """The `[[model]]` entries."""
+    return [model("liveness", target / "liveness.onnx", SIZE, {"rule": "scaled_box", "scale": SCALE}, {"rule": "softmax", "output": "logits", "live_index": 1})]
+
+
+def good_enough(figures: dict) -> bool:
+    """Whether the figures reach what the check needs to decide: AUC of at least 0.90 on real frames in full context."""
+    return float(figures.get("auc context live against print + replay", "0").split()[0]) >= 0.90
+
+
+def thresholds(figures: dict[str, dict]) -> list[dict]:
+    """The `[[threshold]]` of PresentationAttack, chosen on `val`; advisory where `test` fell short."""
+    groups = figures["val"].get("per group, weakest first", {})
+    measured = "chosen on val: 5 % of genuine rejected, the mean of the thresholds for real frames and for simulated ones; there " + "; ".join(
+        f"{name}: {kind} {entry[kind]}" for name in ("context live", "context print", "context replay", "simulated live", "simulated print", "simulated replay")
+        if (entry := groups.get(name)) for kind in ("BPCER", "APCER") if kind in entry)
+    decides = good_enough(figures["val"]) and good_enough(figures["test"])
+    return [{"check": "PresentationAttack", "score": figures["val"]["threshold"], "measured": measured, "advisory": not decides}]
+
+
+def tests(target: Path) -> list[dict]:
+    """The `[[self_test]]` entries."""
+    return self_tests(target / "liveness.onnx", "builtin_liveness", SIZE, ["logits"], 2)
+
+
+def _groups(figures: dict) -> str:
+    keys = ["APCER", "APCER at BPCER 5 %", "BPCER", "teacher at 0.5", "mean"]
+    heads = ["group, weakest first", "attacks accepted (APCER)", "APCER at BPCER 5 %", "genuine rejected (BPCER)", "teacher at 0.5, same error", "mean score"]
+    return table(heads, [[name, *(e.get(k, "") for k in keys)] for name, e in figures["per group, weakest first"].items()])
+
+
+def _summary(figures: dict) -> str:
+    return table(["", "AUC [95 %]"], [[k.removeprefix("auc "), v] for k, v in figures.items() if k.startswith("auc")])
+
+
+def card(target: Path, figures: dict[str, dict]) -> str:
+    """The card's text."""
+    t, v = figures["test"], figures["val"]
+    return TEXT.format(
+        first=notes.LIVENESS_FIRST, failures=notes.LIVENESS_FAILURES, steps=notes.LIVENESS_STEPS, terms=terms("liveness"),
+        **size_and_parameters(target / "liveness.onnx"), threshold=t["threshold"],
+        summary=_summary(t), groups=_groups(t), val_summary=_summary(v), val_groups=_groups(v))
