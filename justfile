@@ -6,7 +6,7 @@ default:
     @just --list
 
 # Everything CI runs.
-ci: fmt lint deny proto doc test builtin fuzz readme
+ci: fmt lint deny proto doc test video builtin fuzz readme
 
 # The formatter agrees with every tracked Rust file (not only those that `mod` lines reach).
 fmt:
@@ -16,6 +16,7 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy -p lifesign-core --no-default-features --features rten -- -D warnings
+    cargo clippy -p lifesign-core --features video --all-targets -- -D warnings
 
 # Licences, sources and banned crates. Advisories need a network beyond a registry: `just advisories`.
 deny:
@@ -32,10 +33,16 @@ proto:
 # rustdoc without warnings.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc -p lifesign-core --features video --no-deps --quiet
 
 # The README's test command.
 test:
     cargo test --workspace
+
+# Videos, which are a feature of the core: H.264 from openh264's source, the rest through the ffmpeg program.
+video:
+    cargo test -p lifesign-core --no-default-features --features video --lib -- video:: frame::
+    cargo test -p lifesign-core --no-default-features --features video --test video
 
 # The built-in pack's code path, with a tiny generated pack in its place.
 builtin:
@@ -48,6 +55,7 @@ builtin:
 fuzz seconds="20":
     mkdir -p core/fuzz/corpus/decode
     cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run decode fuzz/corpus/decode tests/frame_fixtures -- -max_total_time={{ seconds }} -rss_limit_mb=2048
+    cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run demux -- -max_total_time={{ seconds }} -rss_limit_mb=2048
     cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run session -- -max_total_time={{ seconds }} -rss_limit_mb=2048
 
 # Every command of the README, in order, in a copy of the tree.

@@ -1,7 +1,8 @@
 //! Lifesign's core: frames in, hints and one verdict out.
 //!
 //! The core knows no server, no foreign-function interface and no command line. It does no I/O but reading a model pack
-//! from a folder, keeps no global state but ONNX Runtime's own, and never sees a clock: callers pass the time in.
+//! from a folder, keeps no global state but ONNX Runtime's own, and never sees a clock: callers pass the time in. The
+//! feature `video` is an exception in both: it talks to the `ffmpeg` program, and stops a decoder that takes too long.
 //!
 //! The data flows one way: bytes → [`frame::Frame`] → faces → quality → (only if quality allows) liveness, deepfake and
 //! embedding → [`analysis::FrameAnalysis`] → [`session::Session`] → [`verdict::Verdict`].
@@ -21,5 +22,7 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod verdict;
+#[cfg(feature = "video")]
+pub mod video;
 
 pub use error::Error;

@@ -9,6 +9,8 @@ mod jpeg;
 mod limits;
 mod media_type;
 mod orient;
+#[cfg(feature = "video")]
+mod picture;
 mod png;
 mod raw;
 mod webp;
@@ -22,6 +24,8 @@ pub use self::{
     media_type::MediaType,
     raw::{PixelFormat, RawLayout, Rotation},
 };
+#[cfg(feature = "video")]
+pub(crate) use self::{orient::Turn, picture::Picture, yuv::Coding};
 
 /// An upright picture: RGB, 8 bits, tightly packed rows. Cloning shares the pixels.
 #[derive(Clone, PartialEq, Eq)]

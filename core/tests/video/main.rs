@@ -1,0 +1,8 @@
+//! Videos: real clips and made ones against what ffmpeg makes of them, and what must be refused.
+#![expect(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod hostile;
+mod made;
+mod media;
+mod program;
+mod support;
