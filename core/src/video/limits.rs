@@ -34,8 +34,8 @@ impl Default for VideoLimits {
     /// 32 MiB hold ten seconds of 1080p at a phone's 20 Mbit/s; a minute is six times the longest clip that a vendor takes
     /// (FPT.AI's ten seconds), and 3600 frames are a minute at 60 a second. The sides are the frame's bounds of H.264
     /// level 5.1 (ITU-T H.264, table A-1: 36 864 macroblocks of 256 pixels), which hold 4096x2160; 16 pixels at least, as
-    /// for images. Half a minute decodes the largest of them on a slow core; a gibibyte is about twice what ffmpeg 5.1
-    /// maps to decode 4096x2160 with one thread.
+    /// for images. Half a minute decodes the largest of them on a slow core. ffmpeg 5.1 with one thread decodes
+    /// 4096x2160 in 4:4:4 within 768 MiB of address space and not within 512 (`prlimit --as`); a gibibyte leaves room.
     fn default() -> Self {
         Self {
             max_bytes: 32 << 20,

@@ -91,6 +91,7 @@ impl<'a> Reader<'a, '_> {
         let format = self.format;
         let broken = |malformed: Malformed| malformed.of(format);
         let mut elements = Elements::new(self.file, 0);
+        let mut cut = None;
         // The EBML header, which the container was told by.
         elements.step().map_err(broken)?;
         // The segment and its clusters are walked through, not into: so one whose length is not known needs no care.
@@ -98,12 +99,16 @@ impl<'a> Reader<'a, '_> {
             let entered = matches!(id, id::SEGMENT | id::CLUSTER);
             let found = if entered { elements.enter() } else { elements.step() };
             let Some(element) = found.map_err(broken)? else { break };
-            let (Some(_), false) = (element.end, element.is_cut()) else {
-                if element.end.is_none() && entered {
-                    continue;
+            if entered {
+                // What the headers inside say may already be beyond a limit, which is told first.
+                if element.is_cut() {
+                    cut.get_or_insert_with(|| self.cut(&element));
                 }
+                continue;
+            }
+            if element.end.is_none() || element.is_cut() {
                 return Err(self.cut(&element));
-            };
+            }
             match id {
                 id::INFO => self.info(&element)?,
                 id::TRACKS if self.entry.is_none() => self.tracks(&element)?,
@@ -114,7 +119,8 @@ impl<'a> Reader<'a, '_> {
             }
         }
         // What is left, where anything is, begins like no element.
-        elements.step().map_err(broken).map(|_| ())
+        elements.step().map_err(broken)?;
+        cut.map_or(Ok(()), Err)
     }
 
     fn cut(&self, element: &Element<'_>) -> VideoError {
