@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn values_are_read_in_their_forms() {
-        let element = |body| Element { id: 0, body, start: 0, end: None };
+        fn element(body: &[u8]) -> Element<'_> {
+            Element { id: 0, body, start: 0, end: None }
+        }
         assert_eq!(element(&[]).unsigned(), 0);
         assert_eq!(element(&[255; 9]).unsigned(), u64::MAX);
         assert_eq!(element(&1.5_f32.to_be_bytes()).float(), Some(1.5));
