@@ -202,7 +202,9 @@ fn with_ffmpeg<'a>(
 ) -> Result<Decoder<'a>, VideoError> {
     match ffmpeg {
         Ffmpeg::Absent(why) => Err(VideoError::NoDecoder { codec, why: why.clone() }),
-        Ffmpeg::At(program) => Ok(Decoder::Ffmpeg(ffmpeg::Process::start(program, file, track, wanted, limits)?)),
+        Ffmpeg::At(program) => {
+            Ok(Decoder::Ffmpeg(Box::new(ffmpeg::Process::start(program, file, track, wanted, limits)?)))
+        }
     }
 }
 
@@ -222,7 +224,7 @@ fn with_ffmpeg<'a>(
 enum Decoder<'a> {
     H264(Box<h264::Decoder<'a>>),
     #[cfg(unix)]
-    Ffmpeg(ffmpeg::Process<'a>),
+    Ffmpeg(Box<ffmpeg::Process<'a>>),
 }
 
 impl Decoder<'_> {

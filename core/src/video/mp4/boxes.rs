@@ -139,7 +139,10 @@ pub(super) fn damaged(format: &'static str, kind: [u8; 4], what: &str) -> VideoE
 mod tests {
     use super::*;
 
-    fn walk(file: &[u8]) -> Vec<Result<(String, usize, Option<u64>), VideoError>> {
+    /// Kind, bytes, and where it would end.
+    type Seen = (String, usize, Option<u64>);
+
+    fn walk(file: &[u8]) -> Vec<Result<Seen, VideoError>> {
         let name = |found: IsoBox<'_>| (found.kind.escape_ascii().to_string(), found.body.len(), found.cut_at);
         Boxes::of_file(file, "video/mp4").map(|found| found.map(name)).collect()
     }
