@@ -15,7 +15,7 @@ use std::{
 use lifesign_core::video::{Ffmpeg, Sampling, Video, VideoLimits};
 
 /// As many frames as a policy looks at, and some to choose from.
-const FRAMES: NonZeroU32 = NonZeroU32::new(16).unwrap_or(NonZeroU32::MIN);
+const FRAMES: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let ffmpeg = Ffmpeg::find();
