@@ -68,7 +68,7 @@ def train(steps: int, samples: int, seed: int, work: Path, workers: int, device:
                 step += 1
 
     net = Deepfake().to(memory_format=torch.channels_last)
-    return training.run(net, batches, loss_of, steps, 1.5e-3, checkpoint_path(work), decay=0.05, device=device)
+    return training.run(net, batches, loss_of, steps, 2e-3, checkpoint_path(work), decay=0.05, device=device)
 
 
 def checkpoint_path(work: Path) -> Path:
