@@ -13,11 +13,13 @@ from .detector_data import SceneDataset, Scenes, training_rows
 from .detector_loss import detector_loss
 from .detector_measure import measure
 from .detector_net import Detector, Exported
+from .detector_teacher import Hinted, Teacher, hint_loss
 from .export import export, folded
 
 SIZE = 256
-# Most steps run on small scenes, which cost a quarter; the last ones on whole ones, where faces fill 256 pixels.
-PHASES = ((128, 32, 0.85), (256, 16, 0.15))
+# First small scenes, which cost half; then whole ones, where faces fill 256 pixels. (size, batch, share of the steps)
+PHASES = ((128, 32, 0.3), (256, 16, 0.7))
+HINT = 1.0  # weight of the teacher's features
 
 
 def checkpoint_path(work: Path) -> Path:
@@ -31,31 +33,37 @@ def train(steps: int, seed: int, work: Path, workers: int, device: str = "cpu") 
     stores = ImageStore(faces, 320), ImageStore(nonfaces, 320)
 
     def batches(step: int) -> Iterator[tuple]:
-        begin = 0
+        begin, shares = 0, 0.0
         for size, batch, share in PHASES:
-            count = round(steps * share)
+            shares += share
+            count = round(steps * shares) - begin
             if step < begin + count:
                 done = max(0, step - begin)
                 data = SceneDataset(Scenes(*stores, size), (seed * 1000 + size) * 10_000_000 + done * batch, (count - done) * batch)
                 yield from torch.utils.data.DataLoader(data, batch, num_workers=workers, prefetch_factor=4 if workers else None)
             begin += count
 
-    def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
-        image = training.normalised(batch[0])
-        return detector_loss(net(image), batch[1])
+    teacher = Teacher()
 
-    net = Detector().to(memory_format=torch.channels_last)
+    def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
+        scores, boxes, features = teacher(batch[0])
+        raw, hints = net(training.normalised(batch[0]))
+        loss, parts = detector_loss(raw, batch[1], (scores, boxes))
+        hint = hint_loss(hints, features, batch[1][..., 20] > 0)
+        return loss + HINT * hint, {**parts, "hint": hint.item()}
+
+    net = Hinted(Detector()).to(memory_format=torch.channels_last)
     return training.run(net, batches, loss_of, steps, 2.5e-3, checkpoint_path(work), device=device)
 
 
-def load(work: Path) -> torch.nn.Module:
+def load(work: Path) -> Detector:
     """The averaged net of the last checkpoint."""
-    return training.load_average(Detector(), checkpoint_path(work))
+    return training.load_average(Hinted(Detector()), checkpoint_path(work)).student
 
 
 def main() -> None:
     training.command(
-        __doc__, 20000,
+        __doc__, 10000,
         train=lambda a: train(a.steps, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(Exported(folded(load(a.work)), SIZE).eval(), a.pack / "detector.onnx", SIZE, Exported.NAMES),
         measure=lambda a: measure(a.pack / "detector.onnx", a.split, a.work, SHARED))

@@ -189,23 +189,27 @@ class Scenes:
 
 
 def assign(truth: list[tuple[np.ndarray, np.ndarray, np.ndarray]], size: int) -> np.ndarray:
-    """Targets per cell, [cells, 20]: state (1 face, 0 background, -1 ignore), cx, cy, w, h, ten landmark numbers, five weights.
+    """Targets per cell, [cells, 21]: state (1 face, 0 background, -1 ignore), cx, cy, w, h, ten landmark numbers, five weights, number of the face.
 
-    All in pixels. Cells of all strides follow one another, finest first, row by row.
+    All in pixels. Cells of all strides follow one another, finest first, row by row. The state is the rule for a face that the teacher does not
+    find; every cell on a face knows which (counted from 1, 0 for none) and its geometry, for the loss to use where the teacher does.
     """
     blocks = []
     for stride, (low, high) in zip(STRIDES, RANGES):
         n = size // stride
-        block = np.zeros((n, n, 20), np.float32)
+        block = np.zeros((n, n, 21), np.float32)
         grid = (np.arange(n) + 0.5) * stride
-        for box, points, weight in truth:
+        for number, (box, points, weight) in enumerate(truth, 1):
             cx, cy, side = box[0] + box[2] / 2, box[1] + box[3] / 2, math.sqrt(max(box[2] * box[3], 0.0))
-            near = (np.abs(grid[None, :] - cx) < RADIUS * stride) & (np.abs(grid[:, None] - cy) < RADIUS * stride)
+            dx, dy = np.abs(grid[None, :] - cx), np.abs(grid[:, None] - cy)
+            near = (dx < RADIUS * stride) & (dy < RADIUS * stride)
+            on = near | ((dx < box[2] / 2) & (dy < box[3] / 2))
+            block[on] = np.concatenate([[0, cx, cy, box[2], box[3]], points.ravel(), weight, [number]])
             if side >= TINY and low <= side < high:
-                block[near] = np.concatenate([[1, cx, cy, box[2], box[3]], points.ravel(), weight])
+                block[near, 0] = 1
             elif side < TINY or low / 1.4 <= side < high * 1.4:
-                block[near & (block[..., 0] == 0)] = [-1] + [0] * 19
-        blocks.append(block.reshape(-1, 20))
+                block[near, 0] = -1
+        blocks.append(block.reshape(-1, 21))
     return np.concatenate(blocks)
 
 

@@ -1,4 +1,4 @@
-"""The detector: a small depthwise-separable backbone with a feature pyramid and YuNet's outputs."""
+"""The detector: a small depthwise-separable backbone with a feature pyramid, a shared head and YuNet's outputs."""
 
 from __future__ import annotations
 
@@ -29,28 +29,23 @@ class Separable(nn.Module):
         return torch.relu(x + y if self.shortcut else y)
 
 
-class Head(nn.Module):
-    """Per cell: class, objectness, box (4) and five landmarks (10), from one 1x1 convolution."""
+class Branch(nn.Sequential):
+    """3x3 depthwise, 1x1, output. Without batch norm, because one branch serves three levels with statistics of their own."""
 
-    def __init__(self, width: int):
-        super().__init__()
-        self.body = Separable(width, width)
-        self.out = nn.Conv2d(width, 16, 1)
-        nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.zeros_(self.out.bias)
-        with torch.no_grad():
-            self.out.bias[0:2] = -4.0  # few cells are faces
-            self.out.bias[2:4] = 0.5  # the middle of the cell
-            self.out.bias[4:6] = 1.3  # a box of some four cells
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.out(self.body(x))
+    def __init__(self, width: int, out: int):
+        super().__init__(nn.Conv2d(width, width, 3, 1, 1, groups=width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 1), nn.ReLU(inplace=True),
+                         nn.Conv2d(width, out, 1))
+        nn.init.normal_(self[-1].weight, std=0.01)
+        nn.init.zeros_(self[-1].bias)
 
 
 class Detector(nn.Module):
-    """`forward` gives raw maps per stride, [n, 16, h, w]; `decoded` gives what the exported net returns."""
+    """`forward` gives raw maps per stride, [n, 16, h, w]: class, objectness, box (4), five landmarks (10).
 
-    def __init__(self, c: tuple[int, ...] = (24, 32, 56, 76, 88), width: int = 56):
+    The two branches of the head are shared by all strides: boxes and landmarks are in strides, so that one face looks the same on every level.
+    """
+
+    def __init__(self, c: tuple[int, ...] = (24, 32, 56, 76, 88), width: int = 64):
         super().__init__()
         self.stem = conv(3, c[0], 6, 4, padding=1)
         self.s4 = nn.Sequential(Separable(c[0], c[1]))
@@ -61,9 +56,14 @@ class Detector(nn.Module):
         self.s64 = nn.Sequential(Separable(c[4], c[4], 2), Separable(c[4], c[4]))
         self.lateral = nn.ModuleList([conv(w, width, 1, act=False) for w in (c[2], c[3], c[4], c[4])])
         self.smooth = nn.ModuleList([Separable(width, width) for _ in STRIDES])
-        self.heads = nn.ModuleList([Head(width) for _ in STRIDES])
+        self.score, self.place = Branch(width, 2), Branch(width, 14)
+        with torch.no_grad():
+            self.score[-1].bias[:] = -4.0  # few cells are faces
+            self.place[-1].bias[0:2] = 0.5  # the middle of the cell
+            self.place[-1].bias[2:4] = 1.3  # a box of some four cells
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The maps that the head reads, per stride, [n, width, h, w]."""
         x8 = self.s8(self.s4(self.stem(x)))
         x16 = self.s16(x8)
         x32 = self.s32(x16)
@@ -73,8 +73,15 @@ class Detector(nn.Module):
         for level in (2, 1, 0):
             up = nn.functional.interpolate(top, scale_factor=2.0, mode="nearest")
             top = self.smooth[level](torch.relu(maps[level] + up))
-            out.insert(0, self.heads[level](top))
+            out.insert(0, top)
         return out
+
+    def head(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Raw maps of features."""
+        return [torch.cat([self.score(f), self.place(f)], 1) for f in features]
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return self.head(self.features(x))
 
 
 class Exported(nn.Module):

@@ -11,11 +11,12 @@ import onnx
 import onnxruntime
 
 from .augment import photometric
-from .crops import ARCFACE, similarity
+from .crops import ARCFACE_SIDE as SIDE
+from .crops import arcface
 from .data import SHARED, WORK, Row, read_image
 
-SIDE = 112  # the crop for which the ArcFace template is given, and the teacher's
-SIZE = 80  # the student's input: 30 % of the arithmetic of 112, an eye distance of 25 pixels
+# The teacher sees crops of SIDE, 112 pixels.
+SIZE = 80  # the student's input: half of the arithmetic of 112, an eye distance of 25 pixels
 MARGIN = 16  # pixels kept around SIDE, so that a turned or shifted view finds picture there
 DIMENSIONS = 128
 GRID = 5  # the student's last map; the teacher's 7 x 7 is averaged down to it
@@ -29,13 +30,6 @@ TEACHER = "embed_mobilefacenet_foamliu.onnx"
 def usable(row: Row) -> bool:
     """Whether a row's face is large and sure enough to learn from."""
     return row.points is not None and row.box is not None and row.score >= SURE and float(row.box[2]) >= SMALLEST
-
-
-def cut(image: np.ndarray, points: np.ndarray, size: int, margin: int = 0) -> np.ndarray:
-    """The face on the ArcFace template scaled to `size` pixels, with `margin` more on each side; black outside the frame, as the core cuts it."""
-    side = size + 2 * margin
-    # Template onto face, as the core and the reference fit it: the other way round the least squares give another scale.
-    return cv2.warpAffine(image, similarity(ARCFACE * (size / SIDE) + margin, points), (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def averaging(n_in: int, n_out: int) -> np.ndarray:
@@ -94,7 +88,7 @@ def build(rows: list[Row], split: str, seed: int, mixtures: int = MIXTURES, work
         hints = np.zeros((count, 2, GRID * GRID, DIMENSIONS), np.float16)
         for n in range(count):
             if n < len(chosen):
-                views[n] = cut(read_image(chosen[n], shared), chosen[n].points, SIDE, MARGIN)
+                views[n] = arcface(read_image(chosen[n], shared), chosen[n].points, SIDE, MARGIN)
             else:
                 a, b = rng.choice(len(chosen), 2, replace=False)
                 share = float(rng.uniform(*MIX))

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from .augment import jpeg
+from .crops import arcface
 from .data import Row, load_rows, read_image
-from .embedding_data import FLIP, SIDE, SIZE, TEACHER, Teacher, cut, usable
+from .embedding_data import FLIP, SIDE, SIZE, TEACHER, Teacher, usable
 from .measuring import cost, session
 from .pairs import Pairs, percent
 from .stats import rate
@@ -31,7 +32,7 @@ class Student:
         self.net, self.flip = session(path), flip
 
     def __call__(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-        crop = cut(image, points, SIZE)
+        crop = arcface(image, points, SIZE)
         total = np.zeros(0, np.float32)
         for given in (crop, crop[:, ::-1])[:2 if self.flip else 1]:
             x = (given.transpose(2, 0, 1)[None].astype(np.float32) / 255.0 - 0.5) / 0.25
@@ -138,7 +139,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
     rows = [r for r in load_rows(shared) if r.split == split]
     images, people = faces(rows, shared)
     net = Teacher(shared)
-    embedders: dict[str, Embed] = {"builtin": Student(path), "teacher": lambda image, points: net(cut(image, points, SIDE))}
+    embedders: dict[str, Embed] = {"builtin": Student(path), "teacher": lambda image, points: net(arcface(image, points, SIDE))}
     if split == "val":  # what the manifest's `flip` is chosen by
         embedders["builtin, the other flip"] = Student(path, not FLIP)
     found = {name: pairs_of(embed, images, people) for name, embed in embedders.items()}

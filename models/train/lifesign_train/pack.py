@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from . import detector_card, embedding_card, liveness_card
+from . import detector_card, embedding_card, golden, liveness_card
 from .cards import require_notes
 from .data import REPOSITORY, WORK
 from .manifest import VERSION, section
@@ -45,6 +45,7 @@ def assemble(source: Path, target: Path, work: Path) -> None:
                                "description": f"Small models trained by this project: {', '.join(PARTS)}. What they are worth: models/builtin/cards."})]
     text += [section(header, entry) for header, found in entries.items() for entry in found]
     (target / "pack.toml").write_text("\n".join(text))
+    golden.write(target)
     print(f"{target / 'pack.toml'}: {size} bytes of models")
 
 

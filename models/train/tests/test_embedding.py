@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lifesign_train import embedding, embedding_card, embedding_data, embedding_measure, export, pairs
+from lifesign_train import crops, embedding, embedding_card, embedding_data, embedding_measure, export, pairs
 from lifesign_train.augment import contact_sheet
 from lifesign_train.crops import ARCFACE
 from lifesign_train.embedding_data import DIMENSIONS, GRID, MARGIN, SIDE, SIZE
@@ -27,12 +27,12 @@ def test_landmarks_land_on_the_template_and_the_margin_adds_picture_around_it():
     for x, y in turned:
         cv2.circle(image, (round(x), round(y)), 4, (255, 255, 255), -1)
     for size, margin in ((SIDE, 0), (SIZE, 0), (SIDE, MARGIN)):
-        crop = embedding_data.cut(image, turned, size, margin)
+        crop = crops.arcface(image, turned, size, margin)
         assert crop.shape == (size + 2 * margin,) * 2 + (3,)
         for x, y in ARCFACE * (size / SIDE) + margin:
             assert crop[round(y), round(x)].min() > 128
-    wide = embedding_data.cut(image, turned, SIDE, MARGIN)
-    assert np.abs(wide[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(int) - embedding_data.cut(image, turned, SIDE)).max() <= 1
+    wide = crops.arcface(image, turned, SIDE, MARGIN)
+    assert np.abs(wide[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(int) - crops.arcface(image, turned, SIDE)).max() <= 1
 
 
 def test_the_crop_and_the_teacher_are_the_reference_pipelines(shared):
@@ -40,7 +40,7 @@ def test_the_crop_and_the_teacher_are_the_reference_pipelines(shared):
     rng = np.random.default_rng(2)
     image = cv2.resize(rng.integers(0, 256, (24, 18, 3), dtype=np.uint8), (180, 240))
     points = ARCFACE * 1.1 + np.array([20.0, 60.0]) + rng.normal(0, 4, (5, 2))  # landmarks that no similarity fits exactly
-    ours, theirs = embedding_data.cut(image, points, SIDE), ref.Embed.align(image, points)
+    ours, theirs = crops.arcface(image, points, SIDE), ref.Embed.align(image, points)
     assert np.abs(ours - theirs).mean() < 1.0
     assert float(embedding_data.Teacher(shared)(ours) @ ref.Embed()(image, points)) > 0.998
 
@@ -54,7 +54,7 @@ def test_averaging_keeps_the_mean():
 def test_a_contact_sheet_of_views_is_written_and_views_repeat_by_seed(faces, tmp_path):
     made = []
     for i in range(len(faces)):
-        wide = embedding_data.cut(faces.get(i)[0], faces.rows[i].points, SIDE, MARGIN)
+        wide = crops.arcface(faces.get(i)[0], faces.rows[i].points, SIDE, MARGIN)
         made += [embedding_data.jittered(wide, np.random.default_rng(k), k % 2 == 1) for k in range(6)]
     assert all(v.shape == (SIZE, SIZE, 3) and v.dtype == np.uint8 for v in made)
     path = tmp_path / "views.png"
