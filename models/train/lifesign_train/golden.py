@@ -40,7 +40,7 @@ class Net:
         if rule["rule"] == "scaled_box":
             return crops.scaled_box(frame, box, rule["scale"], self.size)
         if rule["rule"] == "arcface":
-            return crops.arcface(frame, points)
+            return crops.arcface(frame, points, self.size)
         raise ValueError(f"{self.entry['name']}: the crop rule {rule['rule']} is not known here")
 
     def run(self, picture: np.ndarray) -> dict[str, np.ndarray]:
