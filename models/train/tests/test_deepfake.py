@@ -133,18 +133,40 @@ def test_jitter_treats_both_members_alike():
         assert not np.array_equal(out, pairs)
 
 
+class Told(torch.nn.Module):
+    """Says what it was told to: `sign` for genuine, its opposite for forged, and `where` for every cell of the forged."""
+
+    def __init__(self, sign, where=0.0):
+        super().__init__()
+        self.sign, self.where = sign, where
+
+    def maps(self, x):
+        n = len(x) // 2
+        cells = torch.cat([torch.full((n, 1, 16, 16), -3.0), torch.full((n, 1, 16, 16), self.where)])
+        return self.sign * torch.cat([torch.ones(n, 1), -torch.ones(n, 1)]), cells
+
+
 def test_the_loss_falls_where_genuine_scores_higher():
-    class Told(torch.nn.Module):
-        def __init__(self, sign):
-            super().__init__()
-            self.sign = sign
-
-        def forward(self, x):
-            return self.sign * torch.cat([torch.ones(2, 1), -torch.ones(2, 1)])
-
-    batch = (torch.zeros(4, 3, 8, 8),)
+    batch = torch.zeros(4, 3, 128, 128), torch.zeros(2, dtype=torch.bool)
     good, bad = deepfake.loss_of(Told(1.0), batch), deepfake.loss_of(Told(-1.0), batch)
     assert good[0] < bad[0] and good[1]["ranked"] == 1 and bad[1]["right"] == 0
+
+
+def test_only_self_blends_are_located():
+    pixels = torch.zeros(4, 3, 128, 128)
+    pixels[2:, :, :64, :64] = 40
+    got = deepfake.changed(pixels)
+    assert got.shape == (2, 1, 16, 16) and (got[:, :, :8, :8] == 1).all() and got.sum() == 2 * 64
+    pixels[2:] = 40
+    told = [deepfake.loss_of(Told(1.0, where), (pixels, torch.tensor(blends)))[1]["located"]
+            for where, blends in ((3.0, [True, True]), (-3.0, [True, True]), (-3.0, [False, False]))]
+    assert told[0] < told[1] and told[2] == 0
+
+
+def test_the_first_layer_starts_blind_to_slopes():
+    x = torch.arange(128.0).expand(1, 3, 128, 128)
+    first = Deepfake().trunk[0][0](x)[0, :12, 4:-4, 4:-4]
+    assert first.abs().max() < 1e-3
 
 
 def test_the_reference_pipeline_cuts_the_same_square(shared):
