@@ -19,7 +19,7 @@ from .export import export, folded
 BATCH = 32  # pairs
 SMOOTHING = 0.05
 RANKING = 0.5  # weight of the loss that asks only that the genuine one of a pair score higher
-LOCATING = 1.0  # weight of the loss on where a self-blend was changed
+LOCATING = 0.5  # weight of the loss on where a self-blend was changed
 CHANGED = (2.0, 8.0)  # mean difference in levels at which a cell counts as untouched and as changed
 
 
@@ -44,17 +44,17 @@ def jittered(pairs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def changed(pixels: torch.Tensor) -> torch.Tensor:
-    """[n, 1, 16, 16], 0..1: where the forged second half of the batch differs from the genuine first half, cell by cell."""
+    """[n, 1, 15, 15], 0..1: where the forged second half of the batch differs from the genuine first half, cell by cell."""
     n = len(pixels) // 2
-    difference = F.avg_pool2d((pixels[:n] - pixels[n:]).abs().mean(1, keepdim=True), 8)
+    difference = F.avg_pool2d((pixels[:n] - pixels[n:]).abs().mean(1, keepdim=True), 16, 8)
     return ((difference - CHANGED[0]) / (CHANGED[1] - CHANGED[0])).clamp(0, 1)
 
 
 def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy on smoothed labels, a ranking loss within pairs, and for self-blends a loss on where they were changed.
 
-    The batch holds all genuine crops, then their partners in the same order; and which pairs are self-blends. Without the last loss the net hardly
-    left chance in 600 steps: a label for the whole crop says little about marks in a part of it.
+    The batch holds all genuine crops, then their partners in the same order; and which pairs are self-blends.
+    A label for the whole crop says little about marks in a part of it, hence the last loss.
     """
     pixels, blends = batch
     logits, where = net.maps(training.normalised(pixels))
