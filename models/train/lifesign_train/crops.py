@@ -46,3 +46,17 @@ def arcface(image: np.ndarray, points: np.ndarray, size: int = ARCFACE_SIDE, mar
     # Template onto face, as the core and the reference fit it: the other way round the least squares give another scale.
     fit = similarity(ARCFACE * (size / ARCFACE_SIDE) + margin, points)
     return cv2.warpAffine(image, fit, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def eyes_mouth(image: np.ndarray, points: np.ndarray, scale: float, size: int) -> np.ndarray:
+    """A square levelled on eyes and mouth, half-sides `scale` times the larger of eye distance and eye-mouth distance; edges repeat. Float32."""
+    p = np.asarray(points, np.float64)
+    eyes, mouth = p[:2].mean(0), p[3:].mean(0)
+    centre = 0.75 * p[2] + 0.25 * eyes
+    q = 2 * scale * max(float(np.linalg.norm(p[0] - p[1])), float(np.linalg.norm(mouth - eyes))) / size
+    down = mouth - eyes
+    down = down / np.linalg.norm(down) if down.any() else np.array([0.0, 1.0])
+    right = np.array([down[1], -down[0]])
+    turn = np.stack([right * q, down * q], 1)
+    back = np.hstack([turn, (centre - turn.sum(1) * (size - 1) / 2)[:, None]])
+    return cv2.warpAffine(image.astype(np.float32), back, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)

@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from . import detector_card, embedding_card, golden, liveness_card
+from . import deepfake_card, detector_card, embedding_card, golden, liveness_card
 from .cards import require_notes
 from .data import REPOSITORY, WORK
 from .manifest import VERSION, section
 
 # Each part has `models`, `thresholds`, `tests` and `card`.
-PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card, "embedding": embedding_card}
+PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card, "deepfake": deepfake_card, "embedding": embedding_card}
 
 
 def figures_of(role: str, work: Path) -> dict[str, dict]:
