@@ -14,14 +14,14 @@ TEXT = """# builtin_detector
 
 {first}
 
-- **What it is.** A separable convolutional net with a feature pyramid, distilled from YuNet's boxes and landmarks
-  (face_detection_yunet_2023mar). Input 1x3x256x256 BGR, `(x / 255 - 0.5) / 0.25`, letterboxed top left on black; a picture in which nothing is
+- **What it is.** A separable convolutional net with a feature pyramid, distilled from YuNet (face_detection_yunet_2023mar); its weights
+  began at random. Input 1x3x256x256 BGR, `(x / 255 - 0.5) / 0.25`, letterboxed top left on black; a picture in which nothing is
   found at 256 is tried again at 128. Outputs and decode rule are YuNet's (strides 8, 16, 32).
 - **Size.** {size} bytes float32, {parameters} parameters.
 - **Cost** (ONNX Runtime, one thread, median CPU milliseconds on a shared machine, interleaved): {cost}.
 - **Method.** `python -m lifesign_train.detector all`: scenes of faces pasted or left in their pictures, 12 % of the frame height up to
-  filling it, turned up to 35 degrees, covered, dark, blurred, compressed; face-free pictures; most steps on
-  128-pixel scenes. {steps}
+  filling it, turned up to 35 degrees, covered, dark, blurred, compressed; face-free pictures. The teacher looks at every scene: its neck's features are
+  learnt as hints, its cells and scores where it finds the face, a rule's elsewhere; boxes and landmarks are the whole picture's, moved with it. {steps}
 - **Labels** are YuNet's, not people's: it cannot be better than YuNet where YuNet is wrong, and its figures say how well it follows YuNet.
 - **Threshold.** `face_score` {face_score}, the least at which at most 2 % of the face-free `val` pictures raise an alarm, and at least 0.5.
 

@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from . import detector_card, liveness_card
+from . import deepfake_card, detector_card, embedding_card, golden, liveness_card
 from .cards import require_notes
 from .data import REPOSITORY, WORK
 from .manifest import VERSION, section
 
 # Each part has `models`, `thresholds`, `tests` and `card`.
-PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card}
+PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card, "deepfake": deepfake_card, "embedding": embedding_card}
 
 
 def figures_of(role: str, work: Path) -> dict[str, dict]:
@@ -45,6 +45,7 @@ def assemble(source: Path, target: Path, work: Path) -> None:
                                "description": f"Small models trained by this project: {', '.join(PARTS)}. What they are worth: models/builtin/cards."})]
     text += [section(header, entry) for header, found in entries.items() for entry in found]
     (target / "pack.toml").write_text("\n".join(text))
+    golden.write(target)
     print(f"{target / 'pack.toml'}: {size} bytes of models")
 
 
