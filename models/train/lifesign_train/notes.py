@@ -2,8 +2,8 @@
 
 BLANK = ""
 
-DETECTOR_FIRST = """**Landmarks miss the target:** the mean error is 8.7 % of the eye distance, 5 % was wanted (YuNet itself, run at 256 instead of 640 pixels, moves
-its own landmarks by 3.3 % on `val`). Recall, false alarms and cost reach theirs."""
+DETECTOR_FIRST = """**Landmarks miss the target:** the mean error is 8.7 % of the eye distance, 5 % was wanted (YuNet itself, at 256 instead of 640 pixels, moves
+its own landmarks by 3.1 %). Recall, false alarms and cost reach theirs."""
 DETECTOR_STEPS = """The shipped weights: 12,000 steps, 250,000 scenes, an hour and a quarter on a shared core
 and a half. Tried before: boxes and landmarks alone without the teacher's features (93.3 % recall and 15.1 % landmark error on `val` after 4,500 steps); a head of
 its own for each level; only composed scenes without the last half's natural ones (94.6 %, 13.3 % at step 3,750)."""
