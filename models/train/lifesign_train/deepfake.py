@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from . import training
 from .data import SHARED, load_rows
-from .deepfake_data import SIZE, build
+from .deepfake_data import SHARES, SIZE, build
 from .deepfake_measure import measure
 from .deepfake_net import Deepfake, Exported
 from .export import export, folded
@@ -19,6 +19,8 @@ from .export import export, folded
 BATCH = 32  # pairs
 SMOOTHING = 0.05
 RANKING = 0.5  # weight of the loss that asks only that the genuine one of a pair score higher
+LOCATING = 0.5  # weight of the loss on where a self-blend was changed
+CHANGED = (2.0, 8.0)  # mean difference in levels at which a cell counts as untouched and as changed
 
 
 def jittered(pairs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -41,21 +43,40 @@ def jittered(pairs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
+def changed(pixels: torch.Tensor) -> torch.Tensor:
+    """[n, 1, 15, 15], 0..1: where the forged second half of the batch differs from the genuine first half, cell by cell."""
+    n = len(pixels) // 2
+    difference = F.avg_pool2d((pixels[:n] - pixels[n:]).abs().mean(1, keepdim=True), 16, 8)
+    return ((difference - CHANGED[0]) / (CHANGED[1] - CHANGED[0])).clamp(0, 1)
+
+
 def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
-    """Cross entropy on smoothed labels, and a ranking loss within pairs. The batch holds all genuine ones, then their partners in the same order."""
-    logits = net(training.normalised(batch[0]))[:, 0]
-    n = len(logits) // 2
+    """Cross entropy on smoothed labels, a ranking loss within pairs, and for self-blends a loss on where they were changed.
+
+    The batch holds all genuine crops, then their partners in the same order; and which pairs are self-blends.
+    A label for the whole crop says little about marks in a part of it, hence the last loss.
+    """
+    pixels, blends = batch
+    logits, where = net.maps(training.normalised(pixels))
+    logits, n = logits[:, 0], len(logits) // 2
     goal = torch.cat([torch.full((n,), 1 - SMOOTHING), torch.full((n,), SMOOTHING)]).to(logits.device)
     entropy = F.binary_cross_entropy_with_logits(logits, goal)
     margin = logits[:n] - logits[n:]
+    located = logits.new_zeros(())
+    if blends.any():
+        there = changed(pixels)[blends]
+        located = F.binary_cross_entropy_with_logits(where[n:][blends], there) + F.binary_cross_entropy_with_logits(where[:n][blends], torch.zeros_like(there))
     right = ((logits > 0) == (goal > 0.5)).float().mean()
-    return entropy + RANKING * F.softplus(-margin).mean(), {"entropy": entropy.item(), "right": right.item(), "ranked": (margin > 0).float().mean().item()}
+    told = {"entropy": entropy.item(), "right": right.item(), "ranked": (margin > 0).float().mean().item(), "located": float(located.detach())}
+    for name, chosen in (("blends", blends), ("others", ~blends)):
+        told[name] = (margin[chosen] > 0).float().mean().item() if chosen.any() else 0.5
+    return entropy + RANKING * F.softplus(-margin).mean() + LOCATING * located, told
 
 
 def train(steps: int, samples: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
     pool = build(load_rows(), "train", samples, seed, workers, work=work)
-    per_epoch = samples // BATCH
+    per_epoch, blend = samples // BATCH, list(SHARES).index("blend")
 
     def batches(step: int) -> Iterator[tuple]:
         while True:
@@ -64,7 +85,7 @@ def train(steps: int, samples: int, seed: int, work: Path, workers: int, device:
                 chosen = np.sort(order[k * BATCH:(k + 1) * BATCH])
                 pairs = jittered(np.stack([pool["genuine"][chosen], pool["forged"][chosen]], 1), np.random.default_rng((seed, step, 9)))
                 flat = np.concatenate([pairs[:, 0], pairs[:, 1]]).transpose(0, 3, 1, 2)
-                yield (torch.from_numpy(np.ascontiguousarray(flat, np.float32)),)
+                yield torch.from_numpy(np.ascontiguousarray(flat, np.float32)), torch.from_numpy(pool["origin"][chosen] == blend)
                 step += 1
 
     net = Deepfake().to(memory_format=torch.channels_last)

@@ -16,14 +16,15 @@ TEXT = """# builtin_deepfake
 
 {first}
 
-- **What it is.** A residual net of dense 3x3 convolutions over one crop: the face box enlarged {scale} times as far as the frame allows, {size_px}x{size_px} BGR,
-  `(x / 255 - 0.5) / 0.25`; output P(real) of one frame. The session averages over frames.
+- **What it is.** Fixed high-pass filters at three scales over one crop, the logarithm of their strength in 15x15 cells, and a small residual net over these maps. The crop
+  is the face box enlarged {scale} times as far as the frame allows, {size_px}x{size_px} BGR, `(x / 255 - 0.5) / 0.25`; output P(real) of one frame. The session averages over frames.
 - **Size.** {size} bytes float32, {parameters} parameters.
 - **Cost** (median CPU milliseconds of one run, one thread, interleaved on a shared machine): {cost}.
 - **Method.** `python -m lifesign_train.deepfake all`: pairs of a genuine and a forged crop; two thirds are real and forged faces of the train split, always from one
   source, the rest genuine faces against self-blended copies of themselves ("Detecting Deepfakes with Self-Blended Images", Shiohara and Yamasaki, CVPR 2022; own
   code). Both members of a pair have the same face height in pixels, the same room around the face and the same treatment; OpenForensics pairs are
-  alike in sharpness, DFDC pairs come from one video. Loss: cross entropy on smoothed labels, and a ranking loss within pairs. {steps}
+  alike in sharpness, DFDC pairs come from one video. Loss: cross entropy on smoothed labels, a ranking loss within pairs, and for self-blends
+  where they were changed. {steps}
 - **Threshold.** `fake_at` {threshold}, chosen on `val`: the mean over the kinds of genuine faces rejects at most 5 %. A face fails at or below it.
 - **When the check may decide.** Not advisory only where on `test` the AUC on OpenForensics is at least {target:.2f}, as the crops are and on matched pairs, the AUC over all sources
   together is as high, and no other kind of genuine face (of 15 pictures or more) is rejected more often than {alarms:.0f} %. Here: **{verdict}**.

@@ -8,7 +8,7 @@ import torch
 from lifesign_train import crops, deepfake, deepfake_blend, deepfake_card, deepfake_data, deepfake_measure, export
 from lifesign_train.augment import contact_sheet
 from lifesign_train.data import Row
-from lifesign_train.deepfake_net import Deepfake, Exported
+from lifesign_train.deepfake_net import CELLS, LEVEL, Deepfake, Exported, Texture
 
 
 def textured(seed: int = 5, h: int = 240, w: int = 200):
@@ -133,18 +133,44 @@ def test_jitter_treats_both_members_alike():
         assert not np.array_equal(out, pairs)
 
 
+class Told(torch.nn.Module):
+    """Says what it was told to: `sign` for genuine, its opposite for forged, and `where` for every cell of the forged."""
+
+    def __init__(self, sign, where=0.0):
+        super().__init__()
+        self.sign, self.where = sign, where
+
+    def maps(self, x):
+        n = len(x) // 2
+        cells = torch.cat([torch.full((n, 1, 15, 15), -3.0), torch.full((n, 1, 15, 15), self.where)])
+        return self.sign * torch.cat([torch.ones(n, 1), -torch.ones(n, 1)]), cells
+
+
 def test_the_loss_falls_where_genuine_scores_higher():
-    class Told(torch.nn.Module):
-        def __init__(self, sign):
-            super().__init__()
-            self.sign = sign
-
-        def forward(self, x):
-            return self.sign * torch.cat([torch.ones(2, 1), -torch.ones(2, 1)])
-
-    batch = (torch.zeros(4, 3, 8, 8),)
+    batch = torch.zeros(4, 3, 128, 128), torch.zeros(2, dtype=torch.bool)
     good, bad = deepfake.loss_of(Told(1.0), batch), deepfake.loss_of(Told(-1.0), batch)
     assert good[0] < bad[0] and good[1]["ranked"] == 1 and bad[1]["right"] == 0
+
+
+def test_only_self_blends_are_located():
+    pixels = torch.zeros(4, 3, 128, 128)
+    pixels[2:, :, :64, :64] = 40
+    got = deepfake.changed(pixels)
+    assert got.shape == (2, 1, 15, 15) and (got[:, :, :8, :8] == 1).all() and (got[:, :, 9:] == 0).all() and (got[:, :, :, 9:] == 0).all()
+    pixels[2:] = 40
+    told = [deepfake.loss_of(Told(1.0, where), (pixels, torch.tensor(blends)))[1]["located"]
+            for where, blends in ((3.0, [True, True]), (-3.0, [True, True]), (-3.0, [False, False]))]
+    assert told[0] < told[1] and told[2] == 0
+
+
+def test_texture_is_blind_to_slopes_and_sees_every_doubling():
+    texture = Texture()
+    slope = torch.linspace(-2, 2, 128).expand(1, 3, 128, 128)
+    assert (texture(slope)[:, 3:] + 2).abs().max() < 1e-2
+    noise = torch.from_numpy(np.random.default_rng(1).normal(0, LEVEL, (1, 3, 128, 128)).astype(np.float32))
+    steps = [float(texture(k * noise)[:, 3:].mean()) for k in (1, 2, 4, 8, 16)]
+    grown = np.diff(steps)
+    assert grown.min() > 0.3 and grown.max() < 0.7 and texture(noise).shape == (1, Texture.CHANNELS, CELLS, CELLS)
 
 
 def test_the_reference_pipeline_cuts_the_same_square(shared):
