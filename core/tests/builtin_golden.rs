@@ -84,10 +84,10 @@ fn the_samples_give_what_the_training_code_gives_on_every_runtime() {
 fn the_self_tests_pass_on_every_runtime() {
     const NAME: &str = "the_self_tests_pass_on_every_runtime";
     let pack = Pack::open(&folder()).unwrap();
-    assert_eq!(pack.manifest.pack.assurance, Assurance::Builtin);
+    assert_eq!(pack.manifest().pack.assurance, Assurance::Builtin);
     for runtime in testing::runtimes(NAME).unwrap() {
         let report = verify(&pack, &*runtime).unwrap();
-        assert_eq!(report.models.len(), pack.manifest.models.len());
+        assert_eq!(report.models.len(), pack.manifest().models.len());
         for model in report.models {
             assert!(model.self_tests >= 2, "{} has {} self-tests", model.name, model.self_tests);
         }
@@ -98,7 +98,7 @@ fn the_self_tests_pass_on_every_runtime() {
 fn every_model_has_a_card_and_stays_small() {
     let pack = Pack::open(&folder()).unwrap();
     let mut total = 0;
-    for model in &pack.manifest.models {
+    for model in &pack.manifest().models {
         total += model.size;
         let role = model.file.strip_suffix(".onnx").unwrap();
         let card = std::fs::read_to_string(folder().join("cards").join(format!("{role}.md"))).unwrap();

@@ -67,8 +67,8 @@ fn it_can_be_verified() {
     let output = user.run(["models", "verify", "builtin", "--onnxruntime", "off"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let pack = lifesign_core::pack::Pack::builtin().unwrap();
-    assert_eq!(pack.manifest.pack.assurance, Assurance::Builtin);
-    for model in &pack.manifest.models {
+    assert_eq!(pack.manifest().pack.assurance, Assurance::Builtin);
+    for model in &pack.manifest().models {
         assert!(stdout(&output).contains(&model.name), "{} is not in\n{}", model.name, stdout(&output));
     }
     let listed = user.run(["models", "list"]);
