@@ -92,6 +92,13 @@ def test_what_is_levelled_no_longer_tells_the_framing():
     assert [c.shape for c in deepfake_measure.levelled((small, boxes[0]), (large, boxes[1]))] == [(128, 128, 3)] * 2
 
 
+def test_hiding_covers_the_face_and_leaves_the_rest():
+    image, box, _ = textured()
+    crop = crops.scaled_box(image, box, deepfake_data.SCALE, deepfake_data.SIZE)
+    out = deepfake_measure.hidden(crop)
+    assert out[30:98, 40:88].std((0, 1)).max() == 0 and np.array_equal(out[:, :3], crop[:, :3]) and np.array_equal(out[:8, :8], crop[:8, :8])
+
+
 def row(group: str) -> Row:
     return Row("x.jpg", "deepfake", "val", "painted", "dfdc", "", group, 1, 0.9, None, None)
 
