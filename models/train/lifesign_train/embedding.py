@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ from .embedding_data import MIXTURES, SIZE, build, jittered
 from .embedding_measure import measure
 from .embedding_net import Embedding, Trained
 from .export import export, folded
+from .muon import Muon
 
 BATCH = 96
+RATE = 4e-3
 MIXED = 1 / 3  # share of blends in a batch
 RELATION, HINT = 8.0, 0.5  # weights of the two further terms; at the start each is about a third of the loss
 
@@ -32,7 +34,17 @@ def losses(vector: torch.Tensor, maps: torch.Tensor, target: torch.Tensor, hint:
     return angle + RELATION * relation + HINT * where, {"angle": angle.item(), "relation": relation.item(), "hint": where.item()}
 
 
-def train(steps: int, seed: int, work: Path, device: str = "cpu") -> torch.nn.Module:
+class Endless(torch.utils.data.IterableDataset):
+    """Whole batches from a step on, so that another process can make them."""
+
+    def __init__(self, make: Callable[[int], Iterator[tuple]], step: int):
+        self.make, self.step = make, step
+
+    def __iter__(self) -> Iterator[tuple]:
+        return self.make(self.step)
+
+
+def train(steps: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
     pool = build(load_rows(), "train", seed, work=work)
     real = len(pool["target"]) - MIXTURES
@@ -51,12 +63,16 @@ def train(steps: int, seed: int, work: Path, device: str = "cpu") -> torch.nn.Mo
             yield torch.from_numpy(np.ascontiguousarray(views.transpose(0, 3, 1, 2))), torch.from_numpy(pool["target"][chosen]), torch.from_numpy(hint)
             step += 1
 
+    def loaded(step: int) -> Iterator[tuple]:
+        # More than one process would each make every step.
+        return iter(torch.utils.data.DataLoader(Endless(batches, step), None, num_workers=min(workers, 1), prefetch_factor=4 if workers else None))
+
     def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
         vector, maps = net(training.normalised(batch[0]))
         return losses(vector, maps, batch[1], batch[2])
 
     net = Trained().to(memory_format=torch.channels_last)
-    return training.run(net, batches, loss_of, steps, 2e-3, checkpoint_path(work), device=device)
+    return training.run(net, loaded, loss_of, steps, RATE, checkpoint_path(work), device=device, optimiser_of=Muon)
 
 
 def checkpoint_path(work: Path) -> Path:
@@ -72,8 +88,8 @@ def load(work: Path) -> Embedding:
 
 def main() -> None:
     training.command(
-        __doc__, 6000,
-        train=lambda a: train(a.steps, a.seed, a.work, a.device),
+        __doc__, 4000,
+        train=lambda a: train(a.steps, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(folded(load(a.work)), a.pack / "embedding.onnx", SIZE, ["embedding"]),
         measure=lambda a: measure(a.pack / "embedding.onnx", a.split, a.work, SHARED))
 

@@ -12,6 +12,7 @@ from lifesign_train.augment import contact_sheet
 from lifesign_train.crops import ARCFACE
 from lifesign_train.embedding_data import DIMENSIONS, GRID, MARGIN, SIDE, SIZE
 from lifesign_train.embedding_net import Embedding, Trained
+from lifesign_train.muon import Muon, orthogonal
 
 
 def reference(shared):
@@ -151,3 +152,39 @@ def test_the_export_agrees_with_pytorch(tmp_path):
 def test_a_picture_of_another_size_is_refused():
     with pytest.raises(RuntimeError):
         Embedding().eval()(torch.zeros(1, 3, 40, 40))
+
+
+@pytest.mark.parametrize("shape", [(12, 40), (40, 12)])
+def test_an_orthogonal_step_moves_along_all_directions_alike(shape):
+    gradient = torch.randn(*shape, generator=torch.Generator().manual_seed(2)) @ torch.diag(torch.logspace(0, -1.5, shape[1]))
+    before, after = torch.linalg.svdvals(gradient), torch.linalg.svdvals(orthogonal(gradient))
+    assert before.max() / before.min() > 5 and after.max() / after.min() < 2.5
+    assert 0.5 < after.min() and after.max() < 1.4
+
+
+def test_the_optimiser_learns_dense_and_depthwise_kernels_and_goes_on_from_its_state():
+    def problem():
+        torch.manual_seed(4)
+        net = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, padding=1, groups=4), torch.nn.Conv2d(4, 6, 1))
+        return net, torch.randn(8, 4, 6, 6), torch.randn(8, 6, 6, 6).mean((0, 2, 3), keepdim=True)
+
+    def advance(net, x, goal, optimiser, count):
+        for _ in range(count):
+            optimiser.zero_grad()
+            loss = (net(x) - goal).square().mean()
+            loss.backward()
+            optimiser.step()
+        return loss.item()
+
+    net, x, goal = problem()
+    depthwise = net[0].weight.detach().clone()
+    first = advance(net, x, goal, Muon(net.parameters(), 0.02, 0.0), 1)
+    straight, *_ = problem()
+    last = advance(straight, x, goal, Muon(straight.parameters(), 0.02, 0.0), 60)
+    assert last < 0.3 * first and not torch.equal(depthwise, straight[0].weight)
+    halved, *_ = problem()
+    one = Muon(halved.parameters(), 0.02, 0.0)
+    advance(halved, x, goal, one, 30)
+    two = Muon(halved.parameters(), 0.02, 0.0)
+    two.load_state_dict(one.state_dict())
+    assert advance(halved, x, goal, two, 30) == pytest.approx(last, rel=1e-4)
