@@ -67,28 +67,40 @@ class Net:
         return vector / np.linalg.norm(vector)
 
 
+class Pack:
+    """The models of a folder by their role, and the faces that its detector finds."""
+
+    def __init__(self, folder: Path):
+        manifest = tomllib.loads((folder / "pack.toml").read_text())
+        self.nets = {entry["role"]: Net(folder, entry) for entry in manifest["model"]}
+
+    def faces(self, frame: np.ndarray) -> list[yunet.Detection]:
+        """What counts as a face, largest first: score, box and landmarks."""
+        detector = self.nets["detector"]
+        rule, longest = detector.entry["output"], tuple(detector.given["crop"]["longest"])
+
+        # The decode rule hands out letterboxed pictures as tensors; the model's own normalisation takes pictures.
+        def run(x: np.ndarray) -> dict[str, np.ndarray]:
+            return detector.run(x[0].transpose(1, 2, 0))
+
+        found = yunet.detect(run, frame, detector.size, longest, tuple(rule["strides"]), rule["score"], rule["nms"], rule["face_score"])
+        least = LEAST_SIDE * min(frame.shape[:2])
+        return sorted((f for f in found if f[0] >= rule["face_score"] and max(f[1][2:]) >= least), key=lambda f: -float(f[1][2] * f[1][3]))
+
+
 def golden(folder: Path, samples: Path = SAMPLES) -> dict:
     """Boxes, landmarks and scores of every face in the sample pictures, largest face first; the cosine is to the first face of all."""
-    manifest = tomllib.loads((folder / "pack.toml").read_text())
-    nets = {entry["role"]: Net(folder, entry) for entry in manifest["model"]}
-    detector, rule = nets["detector"], nets["detector"].entry["output"]
-
-    # The detector's normalisation sits in the net's wrapper here, so the decode rule is given whole pictures.
-    def run(x: np.ndarray) -> dict[str, np.ndarray]:
-        return detector.run(x[0].transpose(1, 2, 0))
-
+    pack = Pack(folder)
     first, pictures = None, []
     for path in sorted(samples.glob("*.jpg")):
         frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        found = yunet.detect(run, frame, detector.size, tuple(detector.given["crop"]["longest"]), tuple(rule["strides"]), rule["score"], rule["nms"], rule["face_score"])
-        least = LEAST_SIDE * min(frame.shape[:2])
-        faces = [f for f in found if f[0] >= rule["face_score"] and max(f[1][2:]) >= least]
         entries = []
-        for score, box, points in sorted(faces, key=lambda f: -float(f[1][2] * f[1][3])):
-            vector = nets["embedding"].embedding(frame, points)
+        for score, box, points in pack.faces(frame):
+            vector = pack.nets["embedding"].embedding(frame, points)
             first = vector if first is None else first
             entries.append({"box": [round(float(v), 2) for v in box], "landmarks": [[round(float(v), 2) for v in p] for p in points], "score": round(score, 4),
-                            "liveness": round(nets["liveness"].score(frame, box, points), 4), "deepfake": round(nets["deepfake"].score(frame, box, points), 4),
+                            "liveness": round(pack.nets["liveness"].score(frame, box, points), 4),
+                            "deepfake": round(pack.nets["deepfake"].score(frame, box, points), 4),
                             "cosine_to_first": round(float(vector @ first), 4)})
         pictures.append({"file": path.name, "faces": entries})
     return {"written_by": "python -m lifesign_train.pack", "pictures": pictures}
