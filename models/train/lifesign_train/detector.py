@@ -64,7 +64,7 @@ def load(work: Path) -> Detector:
 
 def main() -> None:
     training.command(
-        __doc__, 10000,
+        __doc__, 12000,
         train=lambda a: train(a.steps, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(Exported(folded(load(a.work)), SIZE).eval(), a.pack / "detector.onnx", SIZE, Exported.NAMES),
         measure=lambda a: measure(a.pack / "detector.onnx", a.split, a.work, SHARED))

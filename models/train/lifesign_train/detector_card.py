@@ -18,7 +18,7 @@ TEXT = """# builtin_detector
   began at random. Input 1x3x256x256 BGR, `(x / 255 - 0.5) / 0.25`, letterboxed top left on black; a picture in which nothing is
   found at 256 is tried again at 128. Outputs and decode rule are YuNet's (strides 8, 16, 32).
 - **Size.** {size} bytes float32, {parameters} parameters.
-- **Cost** (ONNX Runtime, one thread, median CPU milliseconds on a shared machine, interleaved): {cost}.
+- **Cost** (ONNX Runtime, one thread, median CPU milliseconds on a shared machine, interleaved): {cost}. On rten: {rten}.
 - **Method.** `python -m lifesign_train.detector all`: scenes of faces pasted or left in their pictures, 12 % of the frame height up to
   filling it, turned up to 35 degrees, covered, dark, blurred, compressed; face-free pictures. The teacher looks at every scene: its neck's features are
   learnt as hints, its cells and scores where it finds the face, a rule's elsewhere; boxes and landmarks are the whole picture's, moved with it. {steps}
@@ -84,7 +84,7 @@ def card(target: Path, figures: dict[str, dict]) -> str:
     recall = table(["faces", "recall", "mean landmark error %", "median %"],
                    [[name, e["recall"], e["mean_landmark_error_%"], e["median_%"]] for name, e in d["recall"].items()])
     return TEXT.format(
-        again=d["teacher at this size"],
+        again=d["teacher at this size"], rten=d.get("rten", "not measured"),
         first=notes.DETECTOR_FIRST, failures=notes.DETECTOR_FAILURES, steps=notes.DETECTOR_STEPS, terms=terms("detector"),
         **size_and_parameters(target / "detector.onnx"), face_score=d["face_score"],
         cost=f"{c['builtin 256']} against {c['yunet 640']} for YuNet at 640, {c['times cheaper']} times cheaper", recall=recall,

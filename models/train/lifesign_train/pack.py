@@ -23,7 +23,11 @@ def figures_of(role: str, work: Path) -> dict[str, dict]:
     missing = [path.name for path in found.values() if not path.exists()]
     if missing:
         raise ValueError(f"not measured yet: {', '.join(missing)}")
-    return {split: json.loads(path.read_text()) for split, path in found.items()}
+    figures = {split: json.loads(path.read_text()) for split, path in found.items()}
+    # What the core's own runtime needs is measured by the program: `lifesign bench --pack builtin --onnxruntime off`.
+    if (rten := work / "rten.json").exists():
+        figures["test"]["rten"] = json.loads(rten.read_text())[role]
+    return figures
 
 
 def assemble(source: Path, target: Path, work: Path) -> None:
