@@ -98,6 +98,14 @@ def test_jitter_moves_a_crop_but_keeps_it():
     assert len({tuple(np.argwhere(o[..., 0] > 90)[0]) for o in out}) > 4
 
 
+def test_only_genuine_crops_are_shown_on_a_display():
+    crops_ = np.full((64, 80, 80, 3), 128, np.uint8)
+    live = np.arange(64) < 40
+    shown = liveness.screened(crops_, live, np.random.default_rng(5))
+    assert 0 < shown.sum() < 40 and not shown[40:].any()
+    assert all((crops_[k].std() > 0.5) == shown[k] for k in range(64))
+
+
 def test_the_average_net_of_a_student_is_what_is_loaded(tmp_path):
     student = Student(8)
     torch.save({"average": Student(liveness.HINTS).state_dict()}, tmp_path / "liveness.pt")
