@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from . import attacks, training
+from . import training
 from .data import SHARED, load_rows
 from .export import export, folded
 from .liveness_data import SHARES, SIZE, build
@@ -21,8 +21,6 @@ BATCH = 64
 TEACHER = 0.7  # the teacher's part of the target, where it is on the right side
 DOUBT = 0.5  # the weight of a simulated sample about which the teacher errs: the simulation may be to blame
 HINT = 0.25  # the weight of guessing the teacher's features
-SCREENED = 0.25  # the part of the genuine crops that is shown on a display at every visit, at the crop's own resolution
-SPOOF = np.float32(0.05)  # their P(live): not quite nothing, because some moire is too faint to see
 SHIFT = 4  # pixels by which a crop moves between visits
 
 
@@ -57,17 +55,6 @@ def jittered(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(out, 0, 255, out=out)
 
 
-def screened(crops: np.ndarray, live: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lays moire over some of the genuine `crops`, in place, and says over which.
-
-    The pool's simulations differ from its genuine crops in colour too, and a net that finds colour enough never learns the fine lines: here nothing else differs.
-    """
-    chosen = live & (rng.random(len(live)) < SCREENED)
-    for k in np.flatnonzero(chosen):
-        crops[k] = attacks.moire(crops[k], np.ones(crops[k].shape[:2], np.float32), rng)
-    return chosen
-
-
 def train(steps: int, samples: int, seed: int, work: Path, workers: int, device: str = "cpu") -> torch.nn.Module:
     """Trains to `steps`, going on from the checkpoint in `work`."""
     pool = build(load_rows(), "train", samples, seed, workers, work=work)
@@ -84,11 +71,8 @@ def train(steps: int, samples: int, seed: int, work: Path, workers: int, device:
             order = np.random.default_rng((seed, step // per_epoch)).permutation(samples)
             for k in range(step % per_epoch, per_epoch):
                 chosen = np.sort(order[k * BATCH:(k + 1) * BATCH])
-                crops = pool["crop"][chosen]
-                shown = screened(crops, pool["kind"][chosen] == 0, np.random.default_rng((seed, step, 6)))
-                crops = jittered(crops, np.random.default_rng((seed, step, 5)))
-                wanted, asked = np.where(shown, SPOOF, goal[chosen]), hinted[chosen] * ~shown
-                yield tuple(torch.from_numpy(a) for a in (crops.transpose(0, 3, 1, 2), wanted, weight[chosen], hint[chosen], asked))
+                crops = jittered(pool["crop"][chosen], np.random.default_rng((seed, step, 5)))
+                yield tuple(torch.from_numpy(a) for a in (crops.transpose(0, 3, 1, 2), goal[chosen], weight[chosen], hint[chosen], hinted[chosen]))
                 step += 1
 
     def loss_of(net: torch.nn.Module, batch: tuple) -> tuple[torch.Tensor, dict[str, float]]:
@@ -116,7 +100,7 @@ def load(work: Path) -> torch.nn.Module:
 
 def main() -> None:
     training.command(
-        __doc__, 5200, samples=32000,
+        __doc__, 5500, samples=32000,
         train=lambda a: train(a.steps, a.samples, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(folded(load(a.work)), a.pack / "liveness.onnx", SIZE, ["logits"]),
         measure=lambda a: measure(a.pack / "liveness.onnx", a.split, a.work, SHARED))

@@ -98,14 +98,6 @@ def test_jitter_moves_a_crop_but_keeps_it():
     assert len({tuple(np.argwhere(o[..., 0] > 90)[0]) for o in out}) > 4
 
 
-def test_only_genuine_crops_are_shown_on_a_display():
-    crops_ = np.full((64, 80, 80, 3), 128, np.uint8)
-    live = np.arange(64) < 40
-    shown = liveness.screened(crops_, live, np.random.default_rng(5))
-    assert 0 < shown.sum() < 40 and not shown[40:].any()
-    assert all((crops_[k].std() > 0.5) == shown[k] for k in range(64))
-
-
 def test_the_average_net_of_a_student_is_what_is_loaded(tmp_path):
     student = Student(8)
     torch.save({"average": Student(liveness.HINTS).state_dict()}, tmp_path / "liveness.pt")
@@ -133,9 +125,9 @@ def test_real_presentations_come_from_every_source_and_not_by_its_size_alone(sha
 
 
 def test_the_threshold_is_chosen_on_val_and_kept_for_test(tmp_path):
-    scores = {k: np.linspace(low, 1, 101) for k, low in (("context live", 0.5), ("photo live", 0.2), ("simulated live", 0.2))}
+    scores = {k: np.linspace(0.4, 1, 101) for k in liveness_measure.GENUINE} | {k: np.linspace(0, 0.5, 101) for k in liveness_measure.ATTACKS}
     chosen = liveness_measure.chosen_threshold(scores, "val", tmp_path)
-    assert chosen == pytest.approx((0.525 + 0.24 + 0.24) / 3, abs=2e-3)
+    assert 0.45 <= chosen <= 0.51  # genuine are spread wider, so that one more of them costs less than one more attack
     assert liveness_measure.chosen_threshold({}, "test", tmp_path) == chosen
 
 
