@@ -6,8 +6,10 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from .augment import jpeg
 from .crops import eyes_mouth, scaled_box
 from .data import Row, load_rows, read_image
 from .deepfake_blend import blend
@@ -82,6 +84,19 @@ def levelled(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray])
     return [scaled_box(*resized(*window(image, box, margins), height), SCALE, SIZE) for image, box in (a, b)]
 
 
+def hidden(crop: np.ndarray) -> np.ndarray:
+    """The crop with its face under a flat ellipse. What a net still tells from the rest, it tells from the picture and not from the face."""
+    y, x = np.mgrid[0:SIZE, 0:SIZE] - (SIZE - 1) / 2
+    reach = 0.55 * SIZE / SCALE
+    out = crop.copy()
+    out[(x / reach) ** 2 + (y / (1.04 * reach)) ** 2 < 1] = crop.reshape(-1, 3).mean(0)
+    return out
+
+
+# What is done to matched pairs before they are scored again.
+TREATMENTS = {"face hidden": hidden, "blurred, sigma 1": lambda crop: cv2.GaussianBlur(crop, (0, 0), 1.0), "JPEG 50": lambda crop: jpeg(crop, 50)}
+
+
 def other_kind(row: Row) -> str | None:
     """The kind under which a genuine picture counts that belongs to no source with forgeries."""
     sources = {key for genuine, _ in SOURCES.values() for key in genuine}
@@ -114,8 +129,10 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         mine[source] = tuple([scorer.image(image, r.box) for r, image, _ in side] for side in sides)
         theirs[source] = tuple([meso(image, r.points) for r, image, _ in side] for side in sides)
         chosen = pairs(*sides, by_group=source == "dfdc")
-        scores = [[scorer.crop(c) for c in levelled((sides[0][i][1], sides[0][i][0].box), (sides[1][j][1], sides[1][j][0].box))] for i, j in chosen]
-        table[source] = {"auc": interval(*mine[source]), "auc of matched pairs": interval([g for g, _ in scores], [f for _, f in scores]), "auc of the MesoNets": interval(*theirs[source]),
+        matched = [levelled(*((image, row.box) for row, image, _ in (sides[0][i], sides[1][j]))) for i, j in chosen]
+        across = lambda treat: interval(*([scorer.crop(treat(both[side])) for both in matched] for side in (0, 1)))
+        table[source] = {"auc": interval(*mine[source]), "auc of matched pairs": across(lambda crop: crop),
+                         **{f"auc of matched pairs, {name}": across(treat) for name, treat in TREATMENTS.items()}, "auc of the MesoNets": interval(*theirs[source]),
                          "auc of the box height": either_way(*([float(r.box[3]) for r, _, _ in side] for side in sides)),
                          "auc of sharpness": either_way(*([s for _, _, s in side] for side in sides))}
     others: dict[str, list[float]] = defaultdict(list)

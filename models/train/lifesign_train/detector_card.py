@@ -38,6 +38,8 @@ the five points over the eye distance, on faces found.
 
 | other | |
 |---|---|
+| YuNet itself at 256 instead of 640: recall | {again[recall]} |
+| YuNet itself at 256 instead of 640: mean landmark error % | {again[mean_landmark_error_%]} |
 | dark (pictures at 15 % brightness with noise) | {low_light} |
 {alarms}
 
@@ -82,6 +84,7 @@ def card(target: Path, figures: dict[str, dict]) -> str:
     recall = table(["faces", "recall", "mean landmark error %", "median %"],
                    [[name, e["recall"], e["mean_landmark_error_%"], e["median_%"]] for name, e in d["recall"].items()])
     return TEXT.format(
+        again=d["teacher at this size"],
         first=notes.DETECTOR_FIRST, failures=notes.DETECTOR_FAILURES, steps=notes.DETECTOR_STEPS, terms=terms("detector"),
         **size_and_parameters(target / "detector.onnx"), face_score=d["face_score"],
         cost=f"{c['builtin 256']} against {c['yunet 640']} for YuNet at 640, {c['times cheaper']} times cheaper", recall=recall,

@@ -7,7 +7,7 @@ from pathlib import Path
 from . import notes
 from .cards import size_and_parameters, table, terms
 from .embedding_data import DIMENSIONS, FLIP, SIZE
-from .embedding_measure import CHOSEN
+from .embedding_measure import CHOSEN, OTHER
 from .manifest import model, self_tests
 
 MOST = 0.20  # FNMR at an FMR of 1e-3 above which a match cannot decide
@@ -66,7 +66,7 @@ The same picture again, at the threshold:
 
 Telling whether the person before the camera resembles one reference picture, as one sign among others, in demonstrations and development. It must not decide alone who gets in, search a crowd or a
 database, or compare people without their consent. It says nothing about liveness: a photograph of the right person matches.
-Error rates by age, sex and skin tone were not measured; the training pictures are mostly of adults in the news, so expect worse figures for children and for people whom the news shows less.
+Error rates by age, sex and skin tone were not measured; the training pictures are mostly of adults, many of them in the news, so expect worse figures for children and for people whom the news shows less.
 
 ## Data and terms
 
@@ -107,17 +107,22 @@ def _counts(f: dict) -> str:
             f"all {f['genuine pairs']} genuine and all {f['impostor pairs']} impostor pairs. Mean cosine to the teacher's vector: {f['agreement']}.")
 
 
+def _named(model: str) -> str:
+    return model.replace(OTHER, "builtin, without the mirror image" if FLIP else "builtin, with the mirror image")
+
+
 def _at_fmr(f: dict) -> str:
-    rows = [[fmr, name, e["cosine"], e["FNMR"], e["FNMR per person"]] for fmr in f["at FMR"]["builtin"] for name, entries in f["at FMR"].items() for e in [entries[fmr]]]
+    rows = [[fmr, _named(name), e["cosine"], e["FNMR"], e["FNMR per person"]] for fmr in f["at FMR"]["builtin"] for name, entries in f["at FMR"].items() for e in [entries[fmr]]]
     return table(["FMR", "model", "cosine", "FNMR", "FNMR per person"], rows)
 
 
 def _at_threshold(f: dict) -> str:
-    return table(["model", "FMR", "FNMR", "FNMR per person"], [[name, e["FMR"], e["FNMR"], e["FNMR per person"]] for name, e in f["at threshold"].items()])
+    return table(["model", "FMR", "FNMR", "FNMR per person"], [[_named(name), e["FMR"], e["FNMR"], e["FNMR per person"]] for name, e in f["at threshold"].items()])
 
 
 def _worse(f: dict) -> str:
-    rows = [[what, name, e["FNMR"], e["FNMR per person"], e["FMR"]] for what, both in f["worse pictures"].items() for name, e in both.items()]
+    weakest_first = sorted(f["worse pictures"].items(), key=lambda item: -float(item[1]["builtin"]["FNMR"].split()[0]))
+    rows = [[what, name, e["FNMR"], e["FNMR per person"], e["FMR"]] for what, both in weakest_first for name, e in both.items()]
     return table(["", "model", "FNMR", "FNMR per person", "FMR"], rows)
 
 

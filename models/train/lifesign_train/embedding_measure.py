@@ -20,6 +20,7 @@ from .stats import rate
 
 FMRS = (1e-2, 1e-3, 1e-4)
 CHOSEN = 1e-3  # the FMR whose threshold goes into the manifest
+OTHER = "builtin, the other flip"
 SAME = 200  # pictures in the table of the same picture again
 
 Embed = Callable[[np.ndarray, np.ndarray], np.ndarray]  # image and landmarks to a unit vector
@@ -141,7 +142,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
     net = Teacher(shared)
     embedders: dict[str, Embed] = {"builtin": Student(path), "teacher": lambda image, points: net(arcface(image, points, SIDE))}
     if split == "val":  # what the manifest's `flip` is chosen by
-        embedders["builtin, the other flip"] = Student(path, not FLIP)
+        embedders[OTHER] = Student(path, not FLIP)
     found = {name: pairs_of(embed, images, people) for name, embed in embedders.items()}
     stored = work / "embedding-threshold.json"
     if split == "val":
