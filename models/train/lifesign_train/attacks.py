@@ -75,41 +75,22 @@ def on_screen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def _beat(h: int, w: int, rng: np.random.Generator) -> np.ndarray:
-    """One beat of two grids: the phase in radians, height x width. Straight and fine, or spread out by the perspective between them."""
-    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
-    # The grids of display and sensor are nearly parallel more often than not.
-    a = float(rng.uniform(0, math.pi) if rng.random() < 0.4 else rng.normal(0, 0.12) + math.pi / 2 * int(rng.random() < 0.3))
-    if rng.random() < 0.5:
-        f = float(np.exp(rng.uniform(math.log(0.03), math.log(0.4))))
-        bend = smooth_field(h, w, 3, rng)[..., 0] * float(rng.uniform(0, 12))
-        return 2 * math.pi * f * (x * math.cos(a) + y * math.sin(a) + bend)
-    # Where the difference of the grids passes through zero the lines part: hyperbolas, rings, a fan.
-    u, v = (x / w - float(rng.uniform(0, 1))), (y / h - float(rng.uniform(-0.3, 1.3)))
-    u, v = u * math.cos(a) + v * math.sin(a), v * math.cos(a) - u * math.sin(a)
-    cycles = float(np.exp(rng.uniform(math.log(5), math.log(45))))
-    shape = rng.random()
-    spread = u / (0.25 + np.abs(v)) if shape < 0.4 else u * u - v * v * float(rng.uniform(-1, 1)) if shape < 0.7 else u * (1 + float(rng.uniform(-1.5, 1.5)) * v)
-    return 2 * math.pi * cycles * (spread + smooth_field(h, w, 3, rng)[..., 0] * float(rng.uniform(0, 0.06)))
-
-
 def moire(frame: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Beats of the display's grid with the camera's, with coloured fringes; only where `mask` is the display."""
     h, w = frame.shape[:2]
-    y = np.mgrid[0:h, 0:w][0].astype(np.float32)
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    bend = smooth_field(h, w, 3, rng)[..., 0] * float(rng.uniform(0, 12))
     field = np.zeros((h, w, 3), np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        phase = _beat(h, w, rng)
+        f = float(np.exp(rng.uniform(math.log(0.03), math.log(0.4))))
+        # The grids of display and sensor are nearly parallel more often than not.
+        a = float(rng.uniform(0, math.pi) if rng.random() < 0.4 else rng.normal(0, 0.12) + math.pi / 2 * int(rng.random() < 0.3))
+        phase = 2 * math.pi * f * (x * math.cos(a) + y * math.sin(a) + bend)
         colour = float(rng.choice([0.0, rng.uniform(0.2, 2.1)]))
         start = float(rng.uniform(0, 6.3))
-        lines = rng.random() < 0.3  # thin bright lines, not waves
-        for c in range(3 if colour else 1):
-            wave = np.sin(phase + start + c * colour)
-            wave = 3 * np.maximum(wave, 0) ** 4 - 0.6 if lines else wave
-            field[..., c if colour else slice(None)] += wave if colour else wave[..., None]
-    if rng.random() < 0.4:  # stronger here, weaker there
-        field *= np.clip(0.6 + smooth_field(h, w, 3, rng) * 0.7, 0, 2)
-    strength = float(np.exp(rng.uniform(math.log(0.025), math.log(0.2))))
+        for c in range(3):
+            field[..., c] += np.sin(phase + start + c * colour)
+    strength = float(np.exp(rng.uniform(math.log(0.02), math.log(0.2))))
     out = frame.astype(np.float32) * (1 + strength * field * mask[..., None])
     if rng.random() < 0.25:  # bands of the rolling shutter
         out *= 1 + mask[..., None] * float(rng.uniform(0.02, 0.12)) * np.sin(y * float(rng.uniform(0.02, 0.12)) + rng.uniform(0, 6.3))[..., None]

@@ -100,7 +100,7 @@ def load(work: Path) -> torch.nn.Module:
 
 def main() -> None:
     training.command(
-        __doc__, 5200, samples=32000,
+        __doc__, 5500, samples=32000,
         train=lambda a: train(a.steps, a.samples, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(folded(load(a.work)), a.pack / "liveness.onnx", SIZE, ["logits"]),
         measure=lambda a: measure(a.pack / "liveness.onnx", a.split, a.work, SHARED))

@@ -22,7 +22,8 @@ TEXT = """# builtin_liveness
   mask, after "Joint Physical-Digital Facial Attack Detection via Simulating Spoofing Clues", CVPR 2024 workshop), {real} % real full-frame captures of the train
   split, {tight} % real tight crops. The teacher is the half of the minivision pair that looks at the same crop (MiniFASNetV2, 2.7): where it is on the label's side
   {part} % of the target is its opinion, and the net also guesses its last features but one; tight crops follow their labels alone. {steps}
-- **Threshold** {threshold}, chosen on `val`: the mean of the three thresholds that reject 5 % of the real genuine frames, of genuine photographs and of the simulated pool's genuine crops.
+- **Threshold** {threshold}, chosen on `val`: where the mean error on genuine frames, photographs and simulated genuine crops and the mean error on real and
+  simulated prints and replays add up to least.
 
 ## Figures on `test` (once)
 
@@ -61,14 +62,16 @@ def models(target: Path, figures: dict[str, dict]) -> list[dict]:
 
 
 def good_enough(figures: dict) -> bool:
-    """Whether the figures reach what the check needs to decide: AUC of at least 0.90 on real frames in full context."""
-    return float(figures.get("auc context live against print + replay", "0").split()[0]) >= 0.90
+    """Whether the figures reach what the check needs to decide: AUC of at least 0.90 on real frames in full context, and on the replays among them."""
+    found = [figures.get(f"auc context live against {kind}") for kind in ("print + replay", "replay")]
+    # `test` holds no replays: there the first alone must do.
+    return found[0] is not None and all(float(text.split()[0]) >= 0.90 for text in found if text is not None)
 
 
 def thresholds(figures: dict[str, dict]) -> list[dict]:
     """The `[[threshold]]` of PresentationAttack, chosen on `val`; advisory where `test` fell short."""
     groups = figures["val"].get("per group, weakest first", {})
-    measured = "chosen on val: 5 % of genuine rejected, the mean of the thresholds for real frames, photographs and simulated ones; there " + "; ".join(
+    measured = "chosen on val for the least sum of the errors on genuine and on attacks; there " + "; ".join(
         f"{name}: {kind} {entry[kind]}" for name in ("context live", "context print", "context replay", "photo live", "simulated live", "simulated print", "simulated replay")
         if (entry := groups.get(name)) for kind in ("BPCER", "APCER") if kind in entry)
     decides = good_enough(figures["val"]) and good_enough(figures["test"])

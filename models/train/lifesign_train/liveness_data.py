@@ -15,11 +15,11 @@ from .data import WORK, ImageStore, Row
 from .liveness_teacher import HINTS, Teacher
 
 SIZE, SCALE = 80, 2.7
-VERSION = 3  # of the recipe below and of `attacks`: a pool of another one is not taken from the cache
+VERSION = 2  # of the recipe below and of `attacks`: a pool of another one is not taken from the cache
 LONGEST = 512
 CONTEXT = ("celeba_spoof", "photo", "vfull", "papermask")  # kinds with the whole frame; `vframe` is a tight crop
 # Shares of the pool. Real attacks are few and of few origins: more than half of the pool is simulated.
-SHARES = {"sim_live": 0.26, "sim_print": 0.12, "sim_replay": 0.22, "sim_mask": 0.02, "real_live": 0.16, "real_attack": 0.16, "tight": 0.06}
+SHARES = {"sim_live": 0.24, "sim_print": 0.12, "sim_replay": 0.18, "sim_mask": 0.02, "real_live": 0.18, "real_attack": 0.18, "tight": 0.08}
 CHUNK = 64
 
 

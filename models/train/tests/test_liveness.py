@@ -125,9 +125,9 @@ def test_real_presentations_come_from_every_source_and_not_by_its_size_alone(sha
 
 
 def test_the_threshold_is_chosen_on_val_and_kept_for_test(tmp_path):
-    scores = {k: np.linspace(low, 1, 101) for k, low in (("context live", 0.5), ("photo live", 0.2), ("simulated live", 0.2))}
+    scores = {k: np.linspace(0.4, 1, 101) for k in liveness_measure.GENUINE} | {k: np.linspace(0, 0.5, 101) for k in liveness_measure.ATTACKS}
     chosen = liveness_measure.chosen_threshold(scores, "val", tmp_path)
-    assert chosen == pytest.approx((0.525 + 0.24 + 0.24) / 3, abs=2e-3)
+    assert 0.45 <= chosen <= 0.51  # genuine are spread wider, so that one more of them costs less than one more attack
     assert liveness_measure.chosen_threshold({}, "test", tmp_path) == chosen
 
 
