@@ -25,8 +25,8 @@ def figures_of(role: str, work: Path) -> dict[str, dict]:
         raise ValueError(f"not measured yet: {', '.join(missing)}")
     figures = {split: json.loads(path.read_text()) for split, path in found.items()}
     # What the core's own runtime needs is measured by the program: `lifesign bench --pack builtin --onnxruntime off`.
-    if (rten := work / "rten.json").exists():
-        figures["test"]["rten"] = json.loads(rten.read_text())[role]
+    if (rten := work / "rten.json").exists() and role in (found_ms := json.loads(rten.read_text())):
+        figures["test"]["rten"] = found_ms[role]
     return figures
 
 
