@@ -1,7 +1,7 @@
 //! The pack of `models/builtin` in this crate against the code that trained it: `golden.json` beside it has what the training
 //! code's own crops and decode rules give for the sample pictures. Needs nothing beside the repository but, for the second
 //! runtime, an ONNX Runtime library.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 use std::path::{Path, PathBuf};
 

@@ -53,7 +53,8 @@ fn whoever_asks_for_more_is_refused() {
     let picture = user.sample("astronaut.jpg", "face.jpg");
     let picture = picture.to_str().unwrap();
     for command in [vec!["serve", "--grpc-addr", "127.0.0.1:0"], vec!["check", picture]] {
-        let output = user.lifesign(command).args(["--onnxruntime", "off", "--require-assurance", "open"]).output().unwrap();
+        let output =
+            user.lifesign(command).args(["--onnxruntime", "off", "--require-assurance", "open"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let said = stderr(&output);
         assert!(said.contains("require_assurance") && said.contains("Builtin"), "{said}");
