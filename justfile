@@ -6,7 +6,7 @@ default:
     @just --list
 
 # Everything CI runs.
-ci: fmt lint deny proto doc test video builtin fuzz readme
+ci: fmt lint deny proto doc test video builtin shipped fuzz readme
 
 # The formatter agrees with every tracked Rust file (not only those that `mod` lines reach).
 fmt:
@@ -49,6 +49,14 @@ builtin:
     cargo run --quiet -p lifesign-core --example tiny_pack -- target/tiny-pack
     EMBED_LIFESIGN_PACK="$PWD/target/tiny-pack" cargo test -p lifesign-core --features builtin --test pack_builtin
     EMBED_LIFESIGN_PACK="$PWD/target/tiny-pack" cargo run --quiet -- models verify builtin
+
+# The shipped pack against the training code's own crops and rules; numpy, OpenCV and ONNX Runtime are enough.
+shipped:
+    cd models/train && python3 -m pytest -q tests/light
+
+# All tests of the training code. Needs PyTorch (models/train/requirements.txt).
+train:
+    cd models/train && python3 -m pytest -q
 
 # Each fuzz target for a few seconds: it still builds, and nothing is found on the way. The fixtures give `decode` real files
 # to start from; what it learns goes to the first folder.

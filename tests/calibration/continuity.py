@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Measures what FrameContinuity's limits rest on: how far genuine faces move between frames, and how alike they stay.
 
-usage: continuity.py SHARED       SHARED holds models/reference.py, models/open and media/video
+usage: continuity.py SHARED [PACK]    SHARED holds models/reference.py, models/open and media/video; PACK is a folder whose
+                                      detector and embedding take the open models' place, such as models/builtin
 needs: numpy, opencv-python-headless, onnxruntime
 """
-import glob, os, sys
+import glob, os, pathlib, sys
 import cv2, numpy as np
 
 SHARED = sys.argv[1]
@@ -13,6 +14,13 @@ sys.path.insert(0, os.path.join(SHARED, "models"))
 import reference
 
 DETECTOR, EMBED = reference.YuNet(score=0.7), reference.Embed()
+if len(sys.argv) > 2:
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models" / "train"))
+    from lifesign_train import golden
+
+    pack = golden.Pack(pathlib.Path(sys.argv[2]))
+    DETECTOR = lambda image: ([{"box": box, "kps": points} for _, box, points in pack.faces(image)], None)
+    EMBED = lambda image, points: pack.nets["embedding"].embedding(image, np.asarray(points))
 GENUINE = ["apfol_live", "tran_live", "lp_d3", "lp_d10", "lp_d11", "lp_d18", "lp_d19", "lp_d20", "ff_orig_519"]
 
 

@@ -155,7 +155,7 @@ pub enum CropRule {
         /// Half-sides as multiples of the larger of eye distance and eye–mouth distance.
         scale: f32,
     },
-    /// The five landmarks mapped onto the ArcFace template for 112x112; outside the frame is black.
+    /// The five landmarks mapped onto the ArcFace template, scaled from 112x112 to the input's square; outside the frame is black.
     Arcface,
     /// A square around the box, `factor` times its longer side, levelled on the eyes; outside the frame is black.
     LevelledBox {

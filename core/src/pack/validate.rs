@@ -212,9 +212,9 @@ fn check_crop(model: &ModelSpec) -> Checked {
         }
         CropRule::ScaledBox { scale } | CropRule::EyesMouth { scale } => factor("scale", *scale),
         CropRule::LevelledBox { factor: value } => factor("factor", *value),
-        CropRule::Arcface => ensure((height, width) == (112, 112), || {
-            format!("the ArcFace template is for an input of 112x112, not {width}x{height}")
-        }),
+        CropRule::Arcface => {
+            ensure(height == width, || format!("the ArcFace template is for a square input, not {width}x{height}"))
+        }
     }
 }
 

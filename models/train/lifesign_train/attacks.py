@@ -39,7 +39,7 @@ def printed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     low, high = float(rng.uniform(5, 60)), float(rng.uniform(170, 250))
     f = low + f * (high - low) / 255
     f *= np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
-    if rng.random() < 0.45:  # halftone or printer lines
+    if rng.random() < 0.3:  # halftone or printer lines
         period, angle = float(rng.uniform(1.6, 5)), float(rng.uniform(0, math.pi))
         y, x = np.mgrid[0:h, 0:w].astype(np.float32)
         u = (x * math.cos(angle) + y * math.sin(angle)) * (2 * math.pi / period)
@@ -62,8 +62,17 @@ def on_screen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     grey = f.mean(2, keepdims=True)
     f = grey + (f - grey) * float(rng.uniform(0.6, 1.7))
     f = (f - 0.5) * float(rng.uniform(0.75, 1.5)) + 0.5 + float(rng.uniform(-0.08, 0.15))
-    tint = np.array([np.exp(rng.normal(0.05, 0.1)), 1.0, np.exp(rng.normal(-0.03, 0.1))], np.float32)
-    return np.clip(f * tint * 255, 0, 255).astype(np.uint8)
+    tint = np.array([np.exp(rng.normal(0.07, 0.1)), 1.0, np.exp(rng.normal(-0.04, 0.1))], np.float32)
+    f = np.clip(f * tint, 0, 1)
+    if rng.random() < 0.5:  # the back light shines through black
+        lift = float(rng.uniform(0.03, 0.22))
+        f = lift + f * (1 - lift) * tint
+    out = np.clip(f * 255, 0, 255).astype(np.uint8)
+    if rng.random() < 0.35:  # a video call's few pixels, blown up
+        h, w = out.shape[:2]
+        k = float(rng.uniform(0.3, 0.7))
+        out = cv2.resize(cv2.resize(out, (max(4, int(w * k)), max(4, int(h * k))), interpolation=cv2.INTER_AREA), (w, h), interpolation=cv2.INTER_LINEAR)
+    return out
 
 
 def moire(frame: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -73,14 +82,15 @@ def moire(frame: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
     bend = smooth_field(h, w, 3, rng)[..., 0] * float(rng.uniform(0, 12))
     field = np.zeros((h, w, 3), np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        f = float(np.exp(rng.uniform(math.log(0.03), math.log(0.48))))
-        a = float(rng.uniform(0, math.pi))
+        f = float(np.exp(rng.uniform(math.log(0.03), math.log(0.4))))
+        # The grids of display and sensor are nearly parallel more often than not.
+        a = float(rng.uniform(0, math.pi) if rng.random() < 0.4 else rng.normal(0, 0.12) + math.pi / 2 * int(rng.random() < 0.3))
         phase = 2 * math.pi * f * (x * math.cos(a) + y * math.sin(a) + bend)
         colour = float(rng.choice([0.0, rng.uniform(0.2, 2.1)]))
         start = float(rng.uniform(0, 6.3))
         for c in range(3):
             field[..., c] += np.sin(phase + start + c * colour)
-    strength = float(np.exp(rng.uniform(math.log(0.015), math.log(0.16))))
+    strength = float(np.exp(rng.uniform(math.log(0.02), math.log(0.2))))
     out = frame.astype(np.float32) * (1 + strength * field * mask[..., None])
     if rng.random() < 0.25:  # bands of the rolling shutter
         out *= 1 + mask[..., None] * float(rng.uniform(0.02, 0.12)) * np.sin(y * float(rng.uniform(0.02, 0.12)) + rng.uniform(0, 6.3))[..., None]

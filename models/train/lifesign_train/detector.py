@@ -17,8 +17,9 @@ from .detector_teacher import Hinted, Teacher, hint_loss
 from .export import export, folded
 
 SIZE = 256
-# First small scenes, which cost half; then whole ones, where faces fill 256 pixels. (size, batch, share of the steps)
-PHASES = ((128, 32, 0.3), (256, 16, 0.7))
+# First small scenes, which cost half; then whole ones, where faces fill 256 pixels; in the end most pictures in their own framing, as cameras
+# give them. (size, batch, part of the steps, part of natural scenes)
+PHASES = ((128, 32, 0.3, 0.0), (256, 16, 0.2, 0.0), (256, 16, 0.5, 0.65))
 HINT = 1.0  # weight of the teacher's features
 
 
@@ -34,12 +35,12 @@ def train(steps: int, seed: int, work: Path, workers: int, device: str = "cpu") 
 
     def batches(step: int) -> Iterator[tuple]:
         begin, shares = 0, 0.0
-        for size, batch, share in PHASES:
+        for size, batch, share, natural in PHASES:
             shares += share
             count = round(steps * shares) - begin
             if step < begin + count:
                 done = max(0, step - begin)
-                data = SceneDataset(Scenes(*stores, size), (seed * 1000 + size) * 10_000_000 + done * batch, (count - done) * batch)
+                data = SceneDataset(Scenes(*stores, size, natural), (seed * 1000 + size + bool(natural)) * 10_000_000 + done * batch, (count - done) * batch)
                 yield from torch.utils.data.DataLoader(data, batch, num_workers=workers, prefetch_factor=4 if workers else None)
             begin += count
 
@@ -63,7 +64,7 @@ def load(work: Path) -> Detector:
 
 def main() -> None:
     training.command(
-        __doc__, 10000,
+        __doc__, 12000,
         train=lambda a: train(a.steps, a.seed, a.work, a.workers, a.device),
         export=lambda a: export(Exported(folded(load(a.work)), SIZE).eval(), a.pack / "detector.onnx", SIZE, Exported.NAMES),
         measure=lambda a: measure(a.pack / "detector.onnx", a.split, a.work, SHARED))

@@ -40,8 +40,9 @@ def turned_box(box: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 class Scenes:
     """Makes scene `seed`: a picture of `size` x `size` BGR, its faces as (box, points, weight of each point)."""
 
-    def __init__(self, faces: ImageStore, nonfaces: ImageStore, size: int, augment: bool = True):
-        self.faces, self.nonfaces, self.size, self.augment = faces, nonfaces, size, augment
+    def __init__(self, faces: ImageStore, nonfaces: ImageStore, size: int, natural: float = 0.0):
+        """`natural` is the part of the scenes that are one picture in its own framing, hardly turned or scaled."""
+        self.faces, self.nonfaces, self.size, self.natural = faces, nonfaces, size, natural
         kinds: dict[str, list[int]] = {}
         for i, row in enumerate(faces.rows):
             kinds.setdefault(row.label, []).append(i)
@@ -59,7 +60,7 @@ class Scenes:
         pick = rng.random()
         if pick < 0.12:
             return np.full((h, w, 3), rng.integers(0, 256, 3), np.uint8)
-        if pick < 0.72 or not self.augment:
+        if pick < 0.72:
             image, _ = self.nonfaces.get(int(rng.integers(len(self.nonfaces))))
         else:  # a face picture with its face cut away: people's surroundings without people's faces
             i = self._pick(rng)
@@ -147,9 +148,29 @@ class Scenes:
         view = canvas[y0:y1, x0:x1]
         view[shape > 0] = patch[shape > 0]
 
+    def _natural(self, rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+        """One picture as the letterbox rule takes it in, moved, turned and scaled a little."""
+        i = self._pick(rng)
+        source, k = self.faces.get(i)
+        box = self.faces.rows[i].box * k
+        fit = min(1.0, self.size / max(source.shape[:2]))
+        w, h = max(16, int(source.shape[1] * fit)), max(16, int(source.shape[0] * fit))
+        face = float(box[3] * fit * np.exp(rng.normal(0, 0.12)))
+        middle = (box[:2] + box[2:] / 2) * fit + rng.normal(0, 0.02, 2) * [w, h]
+        frame = self._background(rng, w, h)
+        return frame, [self._place(frame, i, face, (float(middle[0]), float(middle[1])), rng, soft=False)]
+
     def scene(self, seed: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
         """One picture. `seed` decides everything about it."""
         rng = np.random.default_rng(seed)
+        frame, truth = self._natural(rng) if self.natural and rng.random() < self.natural else self._composed(rng)
+        frame = photometric(frame, rng)
+        canvas = np.zeros((self.size, self.size, 3), np.uint8)
+        canvas[:frame.shape[0], :frame.shape[1]] = frame
+        return canvas, truth
+
+    def _composed(self, rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+        """No face, one of any size, or several, in a frame of any shape."""
         size = self.size
         # Frames of every shape, top left on black, as the letterbox rule makes them.
         ratio = float(rng.choice([1.0, 0.75, 4 / 3, 9 / 16, 16 / 9])) if rng.random() < 0.8 else float(rng.uniform(0.5, 2.0))
@@ -182,10 +203,7 @@ class Scenes:
             truth.append(self._place(frame, self._pick(rng), face, at, rng, soft=rng.random() < 0.3))
             if rng.random() < 0.25:
                 self._cover(frame, truth[0][0], truth[0][2], rng)
-        frame = photometric(frame, rng)
-        canvas = np.zeros((size, size, 3), np.uint8)
-        canvas[:h, :w] = frame
-        return canvas, truth
+        return frame, truth
 
 
 def assign(truth: list[tuple[np.ndarray, np.ndarray, np.ndarray]], size: int) -> np.ndarray:

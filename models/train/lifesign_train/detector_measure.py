@@ -13,10 +13,13 @@ import numpy as np
 from . import yunet
 from .data import Row, load_rows, read_image
 from .detector_net import STRIDES
+from .detector_teacher import Teacher, as_detector
 from .measuring import cost, session
 from .stats import rate
 
-SIZE, LONGEST, NMS, LOWEST = 256, (256, 128), 0.3, 0.3
+# A second look at 128 pixels, as YuNet's pack has its 320 and 160, found nothing here that the first did not, and doubled the false alarms on `val`.
+SIZE, LONGEST, NMS, LOWEST = 256, (256,), 0.3, 0.3
+RECALL, ALARMS = 0.985, 0.02  # on `val`: half a point more and a third less than is asked on `test`
 FACE_LABELS = ("faces_id", "faces_portrait", "covered", "live", "spoof_print", "spoof_replay", "spoof_other")
 
 
@@ -39,9 +42,27 @@ def eye_distance(points: np.ndarray) -> float:
     return max(1e-6, float(np.linalg.norm(points[0] - points[1])))
 
 
+def taught_faces(rows: list[Row]) -> list[Row]:
+    """The rows whose face the teacher is sure of."""
+    return [r for r in rows if r.label in FACE_LABELS and r.box is not None and r.score >= 0.8]
+
+
+def found_at(run: yunet.Run, row: Row, shared: Path) -> float:
+    """The score up to which a row's face is found; 0 where it is not."""
+    found = yunet.detect(run, read_image(row, shared), SIZE, LONGEST, STRIDES, LOWEST, NMS)
+    return max((d[0] for d in found if yunet.iou(d[1], row.box) >= 0.5), default=0.0)
+
+
+def choose(alarms: np.ndarray, faces: np.ndarray) -> float:
+    """The greatest score that still finds RECALL of the faces, as long as at most ALARMS of the face-free pictures reach it; else the least
+    that so few reach. A false face may pass every check behind it, a missed one is asked to try again: recall beyond the target is spent."""
+    grid = [t for t in np.arange(0.50, 0.90, 0.01).round(2) if (alarms >= t).mean() <= ALARMS]
+    enough = [t for t in grid if (faces >= t).mean() >= RECALL]
+    return float(max(enough) if enough else min(grid, default=0.9))
+
+
 def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
-    """Prints and stores every figure for a split. Thresholds are chosen on `val`: the least at which at most 2 % of the face-free
-    pictures raise an alarm, and at least 0.5; `test` uses what `val` chose."""
+    """Prints and stores every figure for a split. The threshold is chosen on `val`; `test` uses what `val` chose."""
     run = runner(path)
     rows = [r for r in load_rows(shared) if r.split == split]
     detect = lambda image: yunet.detect(run, image, SIZE, LONGEST, STRIDES, LOWEST, NMS, chosen)
@@ -58,8 +79,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         alarms.append((row.kind, best))
     scores = np.array([s for _, s in alarms])
     if split == "val":
-        grid = np.arange(0.50, 0.90, 0.01)
-        chosen = float(next((t for t in grid if (scores >= t).mean() <= 0.02), 0.9))
+        chosen = choose(scores, np.array([found_at(run, row, shared) for row in taught_faces(rows)]))
         stored.write_text(json.dumps({"face_score": round(chosen, 2)}))
     else:
         chosen = json.loads(stored.read_text())["face_score"]
@@ -69,9 +89,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         s = np.array([v for k, v in alarms if k == kind])
         report["false_alarms"][kind] = rate(int((s >= chosen).sum()), len(s))
     groups: dict[str, list[tuple[bool, float, bool]]] = defaultdict(list)
-    for row in rows:
-        if row.label not in FACE_LABELS or row.box is None or row.score < 0.8:
-            continue
+    for row in taught_faces(rows):
         image = read_image(row, shared)
         found = [d for d in detect(image) if d[0] >= chosen]
         best = max(found, key=lambda d: yunet.iou(d[1], row.box), default=None)
@@ -91,6 +109,7 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
         errors = [e[1] for e in entries if e[0]]
         report["recall"][name] = {"recall": rate(hits, len(entries)), "mean_landmark_error_%": round(100 * float(np.mean(errors)), 2) if errors else None,
                                   "median_%": round(100 * float(np.median(errors)), 2) if errors else None}
+    report["teacher at this size"] = teacher_again(taught_faces(rows), shared)
     report["turned"] = {}
     sample = [r for r in rows if r.label in ("faces_id", "faces_portrait") and r.score >= 0.8 and r.faces == 1][::3]
     for degrees in (-30, -15, 15, 30):
@@ -112,3 +131,15 @@ def measure(path: Path, split: str, work: Path, shared: Path) -> dict:
     print(json.dumps(report, indent=1), flush=True)
     (work / f"detector-{split}.json").write_text(json.dumps(report, indent=1))
     return report
+
+
+def teacher_again(rows: list[Row], shared: Path) -> dict:
+    """YuNet in the student's place, 256 pixels instead of 640: what of the error is the size's and the teacher's own."""
+    run, hits, errors = as_detector(Teacher(shared)), 0, []
+    for row in rows:
+        found = yunet.detect(run, read_image(row, shared), SIZE, LONGEST, STRIDES, 0.6, NMS, 0.7)
+        best = max((d for d in found if d[0] >= 0.7), key=lambda d: yunet.iou(d[1], row.box), default=None)
+        if best is not None and yunet.iou(best[1], row.box) >= 0.5:
+            hits += 1
+            errors.append(float(np.linalg.norm(best[2] - row.points, axis=1).mean()) / eye_distance(row.points))
+    return {"recall": rate(hits, len(rows)), "mean_landmark_error_%": round(100 * float(np.mean(errors)), 2)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,18 @@ class Teacher:
         device = pictures.device
         to = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32)).to(device)
         return to(np.concatenate(scores, 1)), to(np.concatenate(boxes, 1)), [to(m) for m in maps[12:]]
+
+
+def as_detector(teacher: Teacher) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """The teacher as `yunet.detect` calls a net, for one picture of any size."""
+
+    def run(x: np.ndarray) -> dict[str, np.ndarray]:
+        maps = teacher.net.run(teacher.names, {"input": x})[:12]
+        flat = [m.transpose(0, 2, 3, 1).reshape(1, -1, m.shape[1]) for m in maps]
+        names = [f"{kind}_{s}" for kind in ("cls", "obj", "bbox", "kps") for s in STRIDES]
+        return {name: 1 / (1 + np.exp(-m)) if name[:3] in ("cls", "obj") else m for name, m in zip(names, flat)}
+
+    return run
 
 
 class Hinted(nn.Module):

@@ -22,13 +22,13 @@ def synthetic(shape: tuple[int, ...], seed: int, low: float, high: float) -> np.
     return (low + (high - low) * u).astype(np.float32).reshape(shape)
 
 
-def self_tests(path: Path, model: str, size: int, outputs: list[str], values: int = 8) -> list[dict]:
-    """Two inputs, the first `values` numbers of each output."""
+def self_tests(path: Path, model: str, size: int, outputs: list[str], values: int = 8, low: float = FROM, high: float = TO) -> list[dict]:
+    """Two inputs of values between `low` and `high`, the first `values` numbers of each output."""
     net = session(path)
     tests = []
     for seed in (1, 2):
-        out = dict(zip(outputs, net.run(outputs, {"input": synthetic((1, 3, size, size), seed, FROM, TO)})))
-        tests += [{"model": model, "seed": seed, "from": FROM, "to": TO, "output": name, "expect": [round(float(v), 6) for v in out[name].ravel()[:values]],
+        out = dict(zip(outputs, net.run(outputs, {"input": synthetic((1, 3, size, size), seed, low, high)})))
+        tests += [{"model": model, "seed": seed, "from": low, "to": high, "output": name, "expect": [round(float(v), 6) for v in out[name].ravel()[:values]],
                    "tolerance": TOLERANCE} for name in outputs]
     return tests
 

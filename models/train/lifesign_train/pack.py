@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from . import detector_card, liveness_card
+from . import deepfake_card, detector_card, embedding_card, golden, liveness_card
 from .cards import require_notes
 from .data import REPOSITORY, WORK
 from .manifest import VERSION, section
 
 # Each part has `models`, `thresholds`, `tests` and `card`.
-PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card}
+PARTS: dict[str, ModuleType] = {"detector": detector_card, "liveness": liveness_card, "deepfake": deepfake_card, "embedding": embedding_card}
 
 
 def figures_of(role: str, work: Path) -> dict[str, dict]:
@@ -23,7 +23,11 @@ def figures_of(role: str, work: Path) -> dict[str, dict]:
     missing = [path.name for path in found.values() if not path.exists()]
     if missing:
         raise ValueError(f"not measured yet: {', '.join(missing)}")
-    return {split: json.loads(path.read_text()) for split, path in found.items()}
+    figures = {split: json.loads(path.read_text()) for split, path in found.items()}
+    # What the core's own runtime needs is measured by the program: `lifesign bench --pack builtin --onnxruntime off`.
+    if (rten := work / "rten.json").exists() and role in (found_ms := json.loads(rten.read_text())):
+        figures["test"]["rten"] = found_ms[role]
+    return figures
 
 
 def assemble(source: Path, target: Path, work: Path) -> None:
@@ -45,6 +49,7 @@ def assemble(source: Path, target: Path, work: Path) -> None:
                                "description": f"Small models trained by this project: {', '.join(PARTS)}. What they are worth: models/builtin/cards."})]
     text += [section(header, entry) for header, found in entries.items() for entry in found]
     (target / "pack.toml").write_text("\n".join(text))
+    golden.write(target)
     print(f"{target / 'pack.toml'}: {size} bytes of models")
 
 

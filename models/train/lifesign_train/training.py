@@ -88,14 +88,14 @@ class Average:
 
 def run(net: nn.Module, batches: Callable[[int], Iterator[tuple]], loss_of: Callable[[nn.Module, tuple], tuple[torch.Tensor, dict[str, float]]],
         steps: int, rate: float, checkpoint: Path, log_every: int = 25, save_every: int = 100, decay: float = 0.02,
-        device: str = "cpu") -> nn.Module:
+        device: str = "cpu", optimiser_of: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW) -> nn.Module:
     """Trains up to `steps` steps and returns the averaged net. Where `checkpoint` exists the run goes on from it.
 
     `batches(step)` yields the batches from that step on, so that a resumed run sees what an uninterrupted one would have seen.
     """
     net = net.to(device)
     average = Average(net)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=decay)
+    optimiser = optimiser_of(net.parameters(), lr=rate, weight_decay=decay)
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=device)

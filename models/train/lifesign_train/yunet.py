@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
+Detection = tuple[float, np.ndarray, np.ndarray]  # score, box, landmarks
 
 
 def letterbox(image: np.ndarray, size: int, longest: int) -> tuple[np.ndarray, float, float]:

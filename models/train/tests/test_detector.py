@@ -119,3 +119,69 @@ def test_the_export_agrees_with_pytorch_and_keeps_the_limits(tmp_path):
         torch.testing.assert_close(exported[f"cls_{s}"][0, :, 0], torch.sigmoid(flat[0, begin:begin + n, 0]), atol=1e-4, rtol=1e-3)
         begin += n
     assert math.isclose(begin, flat.shape[1])
+
+
+def test_the_cut_teacher_says_what_the_whole_one_says(shared):
+    """Scores and boxes at the teacher's own size, against its published file; and it takes batches of other sizes."""
+    import onnxruntime
+    from lifesign_train.detector_teacher import FILE, WIDTH, Teacher
+    teacher = Teacher(shared)
+    picture = torch.from_numpy(np.random.default_rng(2).uniform(0, 255, (1, 3, 640, 640)).astype(np.float32))
+    scores, boxes, _ = teacher(picture)
+    whole = onnxruntime.InferenceSession(str(shared / "models" / "open" / FILE), providers=["CPUExecutionProvider"])
+    out = dict(zip([o.name for o in whole.get_outputs()], whole.run(None, {"input": picture.numpy()})))
+    for k, kind in enumerate(("cls", "obj")):
+        want = np.concatenate([out[f"{kind}_{s}"] for s in STRIDES], 1)[..., 0]
+        np.testing.assert_allclose(scores[..., k].numpy(), want, atol=1e-4)
+    begin = 0
+    for s in STRIDES:
+        n = 640 // s
+        cells, raw = np.arange(n * n), out[f"bbox_{s}"][0]
+        want = np.concatenate([(np.stack([cells % n, cells // n], 1) + raw[:, :2]) * s, np.exp(raw[:, 2:]) * s], 1)
+        np.testing.assert_allclose(boxes[0, begin:begin + n * n].numpy(), want, rtol=1e-3, atol=1e-2)
+        begin += n * n
+    scores, boxes, features = teacher(torch.zeros(2, 3, 128, 128))
+    assert scores.shape == (2, 336, 2) and boxes.shape == (2, 336, 4)
+    assert [tuple(f.shape) for f in features] == [(2, WIDTH, 16, 16), (2, WIDTH, 8, 8), (2, WIDTH, 4, 4)]
+
+
+def taught(found: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Targets of one face of 64 pixels, and a teacher that gives it `found` in one cell of stride 16 and has a bystander elsewhere."""
+    box, points = np.array([96.0, 96.0, 64.0, 64.0]), np.full((5, 2), 128, np.float32)
+    target = torch.from_numpy(detector_data.assign([(box, points, np.ones(5))], 256))[None]
+    scores, boxes = torch.zeros(1, target.shape[1], 2), torch.ones(1, target.shape[1], 4)
+    at, bystander = 32 * 32 + 8 * 16 + 8, 32 * 32 + 16 * 16 + 1
+    scores[0, at] = found
+    boxes[0, at] = torch.tensor([128.0, 128.0, 64.0, 64.0])
+    scores[0, bystander] = 0.9
+    return target, scores, boxes
+
+
+def test_the_teacher_says_which_cells_are_a_face_that_it_finds():
+    from lifesign_train.detector_loss import from_teacher
+    target, scores, boxes = taught(0.9)
+    state, soft_class, soft_object = from_teacher(target, scores, boxes)
+    assert (state == 1).sum() == 1 and state[0, 32 * 32 + 8 * 16 + 8] == 1
+    assert abs(float(soft_class[0, 32 * 32 + 8 * 16 + 8]) - 0.9) < 1e-6 and abs(float(soft_object.max()) - 0.9) < 1e-6
+    assert state[0, 32 * 32 + 16 * 16 + 1] == -1
+
+
+def test_the_rule_says_it_where_the_teacher_does_not():
+    from lifesign_train.detector_loss import from_teacher
+    target, scores, boxes = taught(0.4)
+    state, soft_class, _ = from_teacher(target, scores, boxes)
+    assert torch.equal(state[target[..., 20] > 0], target[..., 0][target[..., 20] > 0])
+    assert (soft_class == 1).sum() == (target[..., 0] == 1).sum() > 1
+
+
+def test_hints_vanish_where_the_features_agree_and_weigh_faces_most():
+    from lifesign_train.detector_teacher import hint_loss
+    theirs = [torch.randn(2, 64, n, n, generator=torch.Generator().manual_seed(1)) for n in (8, 4, 2)]
+    on_face = torch.zeros(2, 84, dtype=torch.bool)
+    on_face[:, :8] = True
+    assert hint_loss(theirs, theirs, on_face) == 0
+    off = [t.clone() for t in theirs]
+    off[0][:, :, 0] += 1
+    elsewhere = [t.clone() for t in theirs]
+    elsewhere[0][:, :, 7] += 1
+    assert hint_loss(off, theirs, on_face) > 5 * hint_loss(elsewhere, theirs, on_face) > 0

@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod builtin;
 mod check;
 mod configuration;
 mod serve;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::open_server;
 
 /// Runs grpcurl with `input` as the request and returns what it printed, one JSON document a message.
-fn grpcurl(address: &str, method: &str, input: &str) -> Result<Vec<Value>, String> {
+pub(crate) fn grpcurl(address: &str, method: &str, input: &str) -> Result<Vec<Value>, String> {
     let mut child = Command::new("grpcurl")
         .args(["-plaintext", "-max-time", "60", "-max-msg-sz", "67108864", "-d", "@", address, method])
         .stdin(Stdio::piped())
@@ -34,7 +34,7 @@ fn grpcurl(address: &str, method: &str, input: &str) -> Result<Vec<Value>, Strin
     Ok(messages.map(|message| message.expect("grpcurl prints JSON")).collect())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
@@ -61,7 +61,7 @@ fn stream(frames: &[Vec<u8>]) -> String {
     input
 }
 
-fn ready(test: &str) -> bool {
+pub(crate) fn ready(test: &str) -> bool {
     tools::has(test, "grpcurl", &["-version"])
 }
 

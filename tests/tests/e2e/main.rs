@@ -1,6 +1,7 @@
 //! The real server and command line on the open pack, driven by real clients on real media. One binary, so that the
 //! program is built and the tools are looked for once.
 
+mod builtin;
 mod grpcurl;
 mod hostile;
 mod load;
