@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use crate::face::{Face, HeadPose};
+use crate::{
+    face::{Face, HeadPose},
+    quality::Hint,
+};
 
 /// What the caller should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -144,6 +147,18 @@ pub enum Detail {
     ModelFault,
     /// No frame could be decoded.
     NoFrame,
+    /// The reference image shows no face.
+    ReferenceNoFace,
+    /// The reference image shows several faces, none of which is clearly the one.
+    ReferenceMultipleFaces,
+    /// The face of the reference image is too small to compare.
+    ReferenceTooSmall,
+    /// The face of the reference image is too blurry to compare.
+    ReferenceBlurry,
+    /// The face of the reference image cannot be compared for another reason: turned away, cut off, too dark or too bright.
+    ReferenceQuality,
+    /// A frame is the reference image itself, not another picture of the person.
+    IdenticalImage,
 }
 
 impl Detail {
@@ -159,6 +174,12 @@ impl Detail {
             Detail::NotRequested => "NOT_REQUESTED",
             Detail::ModelFault => "MODEL_FAULT",
             Detail::NoFrame => "NO_FRAME",
+            Detail::ReferenceNoFace => "REFERENCE_NO_FACE",
+            Detail::ReferenceMultipleFaces => "REFERENCE_MULTIPLE_FACES",
+            Detail::ReferenceTooSmall => "REFERENCE_TOO_SMALL",
+            Detail::ReferenceBlurry => "REFERENCE_BLURRY",
+            Detail::ReferenceQuality => "REFERENCE_QUALITY",
+            Detail::IdenticalImage => "IDENTICAL_IMAGE",
         }
     }
 }
@@ -282,6 +303,36 @@ pub struct FrameStats {
     pub dropped: u32,
 }
 
+/// What became of one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameState {
+    /// Good enough, and judged for attacks.
+    Judged,
+    /// This required check kept it from being judged.
+    Blocked(CheckId),
+    /// No face was found in it.
+    NoFace,
+    /// It could not be decoded, or broke a limit.
+    Refused,
+    /// The detector broke on it.
+    Fault,
+}
+
+/// One frame of the timeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameRecord {
+    /// As pushed.
+    pub index: u64,
+    /// When it was captured or is shown, where that is known.
+    pub captured: Option<Duration>,
+    /// What became of it.
+    pub state: FrameState,
+    /// Each check's score on this frame, in the order of [`CheckId::ALL`].
+    pub scores: Vec<(CheckId, f32)>,
+    /// What the person should have done, most important first.
+    pub hints: Vec<Hint>,
+}
+
 /// Where the time went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
@@ -322,7 +373,14 @@ pub struct Verdict {
     pub timings: Timings,
     /// The frame whose faces are listed.
     pub best_frame_index: Option<u64>,
+    /// The frame whose face was compared with the reference: the straightest of the judged ones.
+    pub matched_frame_index: Option<u64>,
+    /// The first frames that were looked at, in their order, at most [`TIMELINE`].
+    pub timeline: Vec<FrameRecord>,
 }
+
+/// Frames of a verdict's timeline: four times the most that a policy may need, and some tens of kilobytes.
+pub const TIMELINE: usize = 256;
 
 impl Verdict {
     /// The check with this id, if the verdict has it.

@@ -48,6 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
         },
         runtime: RuntimeRef { name: "none".to_owned(), version: "0".to_owned() },
         media,
+        reference: None,
     });
 
     let (mut index, mut now, mut completed) = (0_u64, Duration::ZERO, 0);

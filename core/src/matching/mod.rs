@@ -1,5 +1,9 @@
 //! Who it is: a face as a unit vector, and how alike two of them are.
 
+mod reference;
+
+pub use reference::Reference;
+
 use crate::{
     Error,
     face::{Face, net::Net},

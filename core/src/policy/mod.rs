@@ -187,11 +187,16 @@ impl Policy {
         self.config.required.contains(&id) || self.config.advisory.contains(&id)
     }
 
+    /// Whether a FaceMatch that fails rejects where a reference is given; else it asks for a review.
+    pub fn reference_decides(&self) -> bool {
+        self.config.required.contains(&CheckId::FaceMatch)
+    }
+
     /// Frames that must be judged: one of a single image.
     pub fn needed(&self, media: Media) -> u32 {
         match media {
             Media::Image => 1,
-            Media::Frames => self.config.frames_needed,
+            Media::Frames | Media::Video => self.config.frames_needed,
         }
     }
 
@@ -212,7 +217,7 @@ impl Policy {
         } else {
             Vec::new()
         };
-        let embedding = self.embedding && (media == Media::Frames || self.asks(CheckId::FaceMatch));
+        let embedding = self.embedding && (media != Media::Image || self.asks(CheckId::FaceMatch));
         Plan { checks, gates, embedding }
     }
 }

@@ -31,6 +31,8 @@ pub(super) fn verdict(session: &Session, now: Duration) -> Verdict {
             ..session.timings
         },
         best_frame_index: best.map(|best| best.index),
+        matched_frame_index: None,
+        timeline: Vec::new(),
     }
 }
 

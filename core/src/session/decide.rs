@@ -60,11 +60,25 @@ fn standing(check: &Check) -> Standing {
         (CheckState::Failed, CheckKind::Quality | CheckKind::Media) => Standing::BadCapture,
         (CheckState::Error, _) => Standing::Broken,
         (CheckState::NotRun, _) => match check.detail {
-            Some(Detail::QualityGate | Detail::NoFace | Detail::NoFrame) => Standing::Mendable,
+            Some(
+                Detail::QualityGate
+                | Detail::NoFace
+                | Detail::NoFrame
+                | Detail::ReferenceNoFace
+                | Detail::ReferenceMultipleFaces
+                | Detail::ReferenceTooSmall
+                | Detail::ReferenceBlurry
+                | Detail::ReferenceQuality,
+            ) => Standing::Mendable,
             Some(Detail::TooFewFrames | Detail::SingleFrame) => Standing::TooFew,
-            Some(Detail::NoModel | Detail::NoReference | Detail::NotRequested | Detail::ModelFault) | None => {
-                Standing::Hopeless
-            }
+            Some(
+                Detail::NoModel
+                | Detail::NoReference
+                | Detail::NotRequested
+                | Detail::ModelFault
+                | Detail::IdenticalImage,
+            )
+            | None => Standing::Hopeless,
         },
     }
 }

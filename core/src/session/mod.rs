@@ -28,6 +28,7 @@ use crate::{
     analysis::{FrameAnalysis, Measurement},
     face::{Face, HeadPose},
     frame::FrameError,
+    matching::Reference,
     policy::Policy,
     quality::Hint,
     runtime::RuntimeError,
@@ -45,6 +46,8 @@ pub enum Media {
     Image,
     /// Frames of one presentation.
     Frames,
+    /// Frames of a video, evenly spread: all of them are looked at, so that what comes late in it counts as well.
+    Video,
 }
 
 /// What stays the same for a session's whole life.
@@ -58,6 +61,8 @@ pub struct Context {
     pub runtime: RuntimeRef,
     /// What is judged.
     pub media: Media,
+    /// Whom the face is compared with, where a reference image was given.
+    pub reference: Option<Arc<Reference>>,
 }
 
 /// When a frame came and what it cost before it was analysed. Times of one session count from one moment.

@@ -50,6 +50,7 @@ pub(crate) fn session(config: PolicyConfig, media: Media) -> Session {
         },
         runtime: RuntimeRef { name: "none".to_owned(), version: "0".to_owned() },
         media,
+        reference: None,
     })
 }
 

@@ -76,6 +76,7 @@ impl Judge {
             pack: setup.pack.reference(),
             runtime: setup.runtime.describe(),
             media,
+            reference: None,
         };
         let analyzer = Analyzer::load(&setup.pack, &*setup.runtime)?;
         Ok(Self { analyzer, plan: policy.plan_for(media), context, limits: setup.limits })

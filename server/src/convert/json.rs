@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn well_known_types_have_their_own_forms() {
         let request = CreateSessionRequest {
-            config: Some(SessionConfig { policy: "p".into(), client_reference: String::new() }),
+            config: Some(SessionConfig { policy: "p".into(), client_reference: String::new(), reference: None }),
             request_id: String::new(),
             token_ttl: Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }),
         };

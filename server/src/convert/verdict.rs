@@ -5,11 +5,13 @@ use std::time::Duration;
 use lifesign_core::{
     face::{Face, HeadPose, Point, Rect},
     verdict::{
-        Assurance, Check, CheckState, Decision, FrameStats, ModelRef, PackRef, PolicyRef, RawMeasure, Reason,
-        RuntimeRef, Source, Timings, Verdict,
+        Assurance, Check, CheckState, Decision, FrameRecord, FrameState, FrameStats, ModelRef, PackRef, PolicyRef,
+        RawMeasure, Reason, RuntimeRef, Source, Timings, Verdict,
     },
 };
 use lifesign_proto::v1 as wire;
+
+use super::hint;
 
 /// A verdict. `session_id` and `client_reference` are empty where there is none.
 pub fn verdict(verdict: &Verdict, session_id: &str, client_reference: &str) -> wire::Verdict {
@@ -32,6 +34,26 @@ pub fn verdict(verdict: &Verdict, session_id: &str, client_reference: &str) -> w
         best_frame_index: verdict.best_frame_index,
         session_id: session_id.to_owned(),
         client_reference: client_reference.to_owned(),
+        timeline: verdict.timeline.iter().map(frame_record).collect(),
+        matched_frame_index: verdict.matched_frame_index,
+    }
+}
+
+fn frame_record(record: &FrameRecord) -> wire::FrameRecord {
+    let (state, blocked_by) = match record.state {
+        FrameState::Judged => (wire::FrameState::Judged, ""),
+        FrameState::Blocked(check) => (wire::FrameState::Blocked, check.name()),
+        FrameState::NoFace => (wire::FrameState::NoFace, ""),
+        FrameState::Refused => (wire::FrameState::Refused, ""),
+        FrameState::Fault => (wire::FrameState::Fault, ""),
+    };
+    wire::FrameRecord {
+        frame_index: record.index,
+        capture_time: record.captured.map(duration),
+        state: state.into(),
+        blocked_by: blocked_by.to_owned(),
+        scores: record.scores.iter().map(|(check, score)| (check.name().to_owned(), *score)).collect(),
+        hints: record.hints.iter().map(|&said| hint(said).into()).collect(),
     }
 }
 

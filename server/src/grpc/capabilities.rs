@@ -45,6 +45,7 @@ fn describe(policy: &Policy, default: &str) -> capabilities::Policy {
     let config = policy.config();
     let names = |checks: &[lifesign_core::verdict::CheckId]| checks.iter().map(|id| id.name().to_owned()).collect();
     capabilities::Policy {
+        reference_decides: policy.reference_decides(),
         policy: Some(convert::policy_ref(policy.reference())),
         is_default: policy.reference().id == default,
         frames_needed: config.frames_needed,

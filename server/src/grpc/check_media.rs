@@ -127,6 +127,9 @@ fn frames(media: Option<check_media_request::Media>, max_frames: u32, limits: &F
     };
     match media {
         None => Err(Fault::field("media", "MEDIA_MISSING", "one of `image` and `frames` must be set")),
+        Some(check_media_request::Media::Video(_)) => {
+            Err(Fault::field("video", "MEDIA_MISSING", "videos are not judged yet"))
+        }
         Some(check_media_request::Media::Image(image)) => {
             Ok(Frames { kind: MediaKind::Image, items: vec![item("image".to_owned(), image)?] })
         }

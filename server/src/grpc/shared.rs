@@ -77,7 +77,7 @@ impl Shared {
 
     /// A session of the core, ready for frames.
     pub(super) fn session(&self, policy: Arc<Policy>, media: MediaKind) -> Session {
-        Session::new(Context { policy, pack: self.pack.clone(), runtime: self.runtime.clone(), media })
+        Session::new(Context { policy, pack: self.pack.clone(), runtime: self.runtime.clone(), media, reference: None })
     }
 
     /// What media is accepted.

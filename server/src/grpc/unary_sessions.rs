@@ -97,7 +97,11 @@ fn session(view: View) -> v1::Session {
     v1::Session {
         session_id: view.id.to_string(),
         state: state(view.state).into(),
-        config: Some(v1::SessionConfig { policy: view.about.policy, client_reference: view.about.client_reference }),
+        config: Some(v1::SessionConfig {
+            policy: view.about.policy,
+            client_reference: view.about.client_reference,
+            reference: None,
+        }),
         create_time: Some(view.created.into()),
         expire_time: Some(view.expires.into()),
         verdict: view.verdict,
