@@ -263,6 +263,8 @@ mod tests {
             frames: FrameStats { received: 5, analysed: 4, judged: 3, refused: 2, dropped: 1 },
             timings: Timings { total: Duration::from_millis(1500), ..Timings::default() },
             best_frame_index: Some(3),
+            matched_frame_index: None,
+            timeline: Vec::new(),
         }
     }
 

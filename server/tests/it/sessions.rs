@@ -22,7 +22,8 @@ async fn a_session_lives_from_token_to_verdict() {
     })
     .await;
     let mut client = rig.client().await;
-    let config = v1::SessionConfig { policy: String::new(), client_reference: "customer-12".to_owned() };
+    let config =
+        v1::SessionConfig { policy: String::new(), client_reference: "customer-12".to_owned(), reference: None };
     let request = v1::CreateSessionRequest { config: Some(config), ..Default::default() };
     let made = client.create_session(request).await.unwrap().into_inner();
     assert_eq!((made.nonce.len(), made.session_token.len()), (32, 43));
