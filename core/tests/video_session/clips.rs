@@ -140,3 +140,27 @@ fn another_person_late_in_the_video_is_rejected() {
     assert_eq!(verdict.decision, Decision::Reject);
     assert_eq!(verdict.check(CheckId::FrameContinuity).unwrap().state, CheckState::Failed);
 }
+
+#[test]
+fn genuine_clips_move_for_most_of_their_length() {
+    const NAME: &str = "genuine_clips_move_for_most_of_their_length";
+    let Some(outside) = outside(NAME) else { return };
+    let mut open = outside.open(NAME);
+    for (clip, ..) in CLIPS.iter().filter(|(clip, ..)| !clip.contains("replay")) {
+        let frames = outside.decode(&outside.clip(clip));
+        let prints: Vec<_> = frames.iter().filter_map(|frame| open.reference_of(&frame.frame).motion).collect();
+        // From any frame on, as the first that is judged may be any, over three seconds and more.
+        let mut medians: Vec<f64> = (0..prints.len().saturating_sub(15))
+            .map(|first| {
+                let later = prints.iter().skip(first + 1);
+                let mut residuals: Vec<f64> = later.map(|print| prints[first].residual(print).unwrap()).collect();
+                residuals.sort_by(f64::total_cmp);
+                residuals[residuals.len() / 2]
+            })
+            .collect();
+        medians.sort_by(f64::total_cmp);
+        println!("{clip:26} medians from any start: least {:.3}, median {:.3}", medians[0], medians[medians.len() / 2]);
+        // StillImage's limit is 0.02.
+        assert!(medians[0] > 0.035, "{clip}: {}", medians[0]);
+    }
+}
