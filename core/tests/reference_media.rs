@@ -1,6 +1,6 @@
 //! Reference images on real portraits: which pairs match, which pictures can serve as a reference, and which count as the
-//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture` prints the figures that the limits rest
-//! on.
+//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture --include-ignored` prints the figures that
+//! the limits rest on.
 #![expect(clippy::print_stdout, reason = "the figures are what the command is named for")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
@@ -195,6 +195,7 @@ fn quantiles(what: &str, mut values: Vec<f64>) -> f64 {
 
 /// What the limit of the session's identical-image test rests on.
 #[test]
+#[ignore = "takes minutes; what it prints is in session/matched.rs"]
 fn the_same_picture_is_told_from_another_of_the_person() {
     const NAME: &str = "the_same_picture_is_told_from_another_of_the_person";
     const LIMIT: f64 = 0.03;
