@@ -7,9 +7,9 @@ use lifesign_core::verdict::{CheckId, CheckState, Decision};
 
 use crate::support::{codes, line, make, outside};
 
-/// What the open pack and the built-in one decide. `orig` and `live` are bona fide. The deepfakes are a real camera's view
-/// of a face that was swapped: PresentationAttack is not for them, and Deepfake is advisory in both packs, being too weak to
-/// decide. The built-in liveness model takes lp_d11, a webcam in poor light, for an attack; its card gives its error rates.
+/// What the open pack and the built-in one decide. Bona fide are `lp_`, `live` and `orig`. The deepfakes are accepted: nothing
+/// is held before a camera there, and Deepfake is advisory in both packs, being too weak to decide. The built-in liveness
+/// model takes lp_d11 for an attack; its card gives its error rates.
 const CLIPS: [(&str, Decision, Decision); 15] = {
     use Decision::{Accept, Reject};
     [
