@@ -70,6 +70,7 @@ fn check(session: &Session, id: CheckId) -> Option<Check> {
         check.models.extend(policy.embedder().cloned());
     }
     if id == CheckId::FaceMatch
+        && too_few(session, tally).is_none()
         && let Some(found) = session.matched.identical()
     {
         check = Check {

@@ -359,7 +359,7 @@ impl Session {
             .iter()
             .any(|&id| self.requires(id) && self.evidence.tally(id).is_some_and(|tally| tally.broken.is_some()));
         let changed = self.requires(CheckId::FrameContinuity) && self.continuity.is_broken();
-        let hopeless = broke || self.faults > 0 || changed || self.matched.identical().is_some();
+        let hopeless = broke || self.faults > 0 || changed;
         let moved = !self.requires(CheckId::StillImage)
             || self.still.is_settled(policy.threshold(CheckId::StillImage))
             || self.stats.judged >= needed.saturating_add(EXTRA_FRAMES);

@@ -80,8 +80,8 @@ fn what_is_wrong_with_a_reference_is_told() {
 /// How far a frame of a genuine clip is from the nearest one of three seconds and more away: how often a reference that was
 /// taken moments before, in the same place and pose, would count as the same picture.
 #[test]
-fn a_reference_of_the_same_sitting_is_mostly_another_picture() {
-    const NAME: &str = "a_reference_of_the_same_sitting_is_mostly_another_picture";
+fn a_reference_of_the_same_sitting_is_another_picture() {
+    const NAME: &str = "a_reference_of_the_same_sitting_is_another_picture";
     let Some(outside) = outside(NAME) else { return };
     let mut open = outside.open(NAME);
     let mut all = Vec::new();
@@ -91,19 +91,18 @@ fn a_reference_of_the_same_sitting_is_mostly_another_picture() {
         let frames = outside.decode_at(&outside.clip(clip), 3.0);
         let prints: Vec<_> =
             frames.iter().filter_map(|frame| Some((frame.time, open.reference_of(&frame.frame).motion?))).collect();
-        let nearest = prints.iter().map(|(time, print)| {
+        for (time, print) in &prints {
             let far = prints.iter().filter(|(other, _)| other.abs_diff(*time) >= Duration::from_secs(3));
             let both = |a: &MotionPrint, b: &MotionPrint| a.residual(b).unwrap().max(b.residual(a).unwrap());
-            far.map(|(_, other)| both(print, other)).fold(f64::INFINITY, f64::min)
-        });
-        let mut nearest: Vec<f64> = nearest.filter(|residual| residual.is_finite()).collect();
-        nearest.sort_by(f64::total_cmp);
-        println!("{clip:16} {:3} least {:.3} median {:.3}", nearest.len(), nearest[0], nearest[nearest.len() / 2]);
-        all.extend(nearest);
+            let apart: Vec<f64> = far.map(|(_, other)| both(print, other)).collect();
+            let near = apart.iter().filter(|residual| **residual <= 0.03).count();
+            if !apart.is_empty() {
+                all.push((near, apart.len()));
+            }
+        }
     }
-    for limit in [0.02, 0.03, 0.04, 0.05] {
-        println!("within {limit}: {} of {}", all.iter().filter(|residual| **residual <= limit).count(), all.len());
-    }
-    let refused = all.iter().filter(|residual| **residual <= 0.03).count();
-    assert!(refused * 5 < all.len(), "{refused} of {}", all.len());
+    let (near, pairs) = all.iter().fold((0, 0), |(near, pairs), (n, p)| (near + n, pairs + p));
+    let touched = all.iter().filter(|(near, _)| *near > 0).count();
+    println!("{near} of {pairs} pairs are near; {touched} of {} frames have a near partner", all.len());
+    assert!(pairs > 1000 && all.iter().all(|(near, apart)| near * 2 <= *apart), "{all:?}");
 }
