@@ -141,7 +141,6 @@ fn a_manifest_that_says_anything_wrong_is_refused() {
         ("colour = \"rgb\", divide = 1.0", "colour = \"rgb\", divide = 0.0", "divide"),
         ("colour = \"rgb\", divide = 1.0", "colour = \"rgb\", divide = 1.0, std = [1.0, 0.0, 1.0]", "std"),
         ("scale = 1.0", "scale = -1.0", "scale"),
-        ("crop = { rule = \"scaled_box\", scale = 1.0 }", "crop = { rule = \"arcface\" }", "112x112"),
         (
             "crop = { rule = \"scaled_box\", scale = 1.0 }",
             "crop = { rule = \"arcface\", scale = 1.0 }",
@@ -162,6 +161,13 @@ fn a_manifest_that_says_anything_wrong_is_refused() {
             Err(PackError::Manifest { what, .. }) => assert!(what.contains(part), "{to}: {what}"),
             other => panic!("{to}: {other:?}"),
         }
+    }
+    let oblong = good
+        .replacen("crop = { rule = \"scaled_box\", scale = 1.0 }", "crop = { rule = \"arcface\" }", 1)
+        .replacen("shape = [1, 3, 32, 32]", "shape = [1, 3, 32, 48]", 1);
+    match Manifest::parse(&oblong, "test") {
+        Err(PackError::Manifest { what, .. }) => assert!(what.contains("square input, not 48x32"), "{what}"),
+        other => panic!("{other:?}"),
     }
     let no_detector = good.replacen("role = \"detector\"", "role = \"mesh\"", 1);
     assert!(Manifest::parse(&no_detector, "test").is_err());
