@@ -1,6 +1,7 @@
 //! `lifesign check`: image files in, a table or JSON lines out.
 
 mod files;
+mod plot;
 mod pool;
 mod report;
 
