@@ -81,6 +81,8 @@ checks! {
     SingleFacePresent: Quality,
     /// The head is neither too small nor too large in the frame.
     HeadSize: Quality,
+    /// The face takes as much of the frame as whoever asks for it wants. Measured only where a policy asks.
+    FaceArea: Quality,
     /// The eyes are far enough apart, in pixels, for the models.
     InterEyeDistance: Quality,
     /// The face lies inside the frame.

@@ -25,7 +25,7 @@ use self::{
     still::Still,
 };
 use crate::{
-    analysis::{FrameAnalysis, Measurement},
+    analysis::{FrameAnalysis, Measurement, Plan},
     face::{Face, HeadPose},
     frame::FrameError,
     matching::Reference,
@@ -63,6 +63,13 @@ pub struct Context {
     pub media: Media,
     /// Whom the face is compared with, where a reference image was given.
     pub reference: Option<Arc<Reference>>,
+}
+
+impl Context {
+    /// What to run on each frame of such a session.
+    pub fn plan(&self) -> Plan {
+        self.policy.plan_with(self.media, self.reference.is_some())
+    }
 }
 
 /// When a frame came and what it cost before it was analysed. Times of one session count from one moment.
