@@ -15,7 +15,7 @@ use crate::{
 pub enum Decision {
     /// Every required check passed.
     Accept,
-    /// A required attack check failed.
+    /// A required attack or identity check failed.
     Reject,
     /// The capture was not good enough; another may pass.
     Retry,
@@ -333,6 +333,13 @@ pub struct FrameRecord {
     pub scores: Vec<(CheckId, f32)>,
     /// What the person should have done, most important first.
     pub hints: Vec<Hint>,
+}
+
+impl FrameRecord {
+    /// The record of a frame that was not analysed.
+    pub(crate) fn without_scores(index: u64, captured: Option<Duration>, state: FrameState) -> Self {
+        Self { index, captured, state, scores: Vec::new(), hints: Vec::new() }
+    }
 }
 
 /// Where the time went.

@@ -2,8 +2,10 @@
 
 mod analyzer;
 mod motion;
+mod residual;
 
 pub use analyzer::Analyzer;
+pub(crate) use residual::Plane;
 
 use std::time::Duration;
 
