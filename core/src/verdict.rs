@@ -15,7 +15,7 @@ use crate::{
 pub enum Decision {
     /// Every required check passed.
     Accept,
-    /// A required attack check failed.
+    /// A required attack or identity check failed.
     Reject,
     /// The capture was not good enough; another may pass.
     Retry,
@@ -81,6 +81,8 @@ checks! {
     SingleFacePresent: Quality,
     /// The head is neither too small nor too large in the frame.
     HeadSize: Quality,
+    /// The face takes as much of the frame as whoever asks for it wants. Measured only where a policy asks.
+    FaceArea: Quality,
     /// The eyes are far enough apart, in pixels, for the models.
     InterEyeDistance: Quality,
     /// The face lies inside the frame.
@@ -331,6 +333,13 @@ pub struct FrameRecord {
     pub scores: Vec<(CheckId, f32)>,
     /// What the person should have done, most important first.
     pub hints: Vec<Hint>,
+}
+
+impl FrameRecord {
+    /// The record of a frame that was not analysed.
+    pub(crate) fn without_scores(index: u64, captured: Option<Duration>, state: FrameState) -> Self {
+        Self { index, captured, state, scores: Vec::new(), hints: Vec::new() }
+    }
 }
 
 /// Where the time went.

@@ -78,7 +78,7 @@ impl Analyzer {
         };
         let mut measurements: Vec<Measurement> = MEASURES
             .iter()
-            .filter(|measure| !measure.costly())
+            .filter(|measure| !measure.costly() && (!measure.on_request() || plan.wants(measure.id())))
             .map(|measure| measured(*measure, &input, &self.detector_ref))
             .collect();
 

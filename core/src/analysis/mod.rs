@@ -2,8 +2,10 @@
 
 mod analyzer;
 mod motion;
+mod residual;
 
 pub use analyzer::Analyzer;
+pub(crate) use residual::Plane;
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::{
 /// What to run on a frame; a policy makes it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// Checks to run. Those whose id is not here are left out (quality measures are cheap and always run).
+    /// Checks to run. Those whose id is not here are left out (quality measures are cheap and always run, but FaceArea).
     pub checks: Vec<CheckId>,
     /// Quality checks that must reach this score before liveness, deepfake and embedding are run on the frame.
     pub gates: Vec<(CheckId, f32)>,

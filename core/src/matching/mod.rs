@@ -80,6 +80,24 @@ pub fn score(cosine: f32) -> f32 {
     (cosine.clamp(-1.0, 1.0) + 1.0) / 2.0
 }
 
+/// The score at which two faces are the same to FPT.AI: "based on a threshold of 80 %", its Face Matching page says.
+const SIMILAR: f32 = 80.0;
+
+/// A FaceMatch score as FPT.AI's `similarity`, 0..=100. Both arguments are scores 0..=1 as a verdict has them, see [`score`].
+/// Straight lines from (0, 0) over (`threshold`, 80) to (1, 100): whoever holds the number against FPT's published limit of
+/// 80 decides as the check does, whatever the model's own scale. It is not a probability. (One of the samples on FPT's
+/// liveness page has 81.8 with `isMatch` false; the others, 1.8 to 22.5, agree with the limit.)
+pub fn similarity(score: f32, threshold: f32) -> f32 {
+    let (score, threshold) = (score.clamp(0.0, 1.0), threshold.clamp(f32::EPSILON, 1.0));
+    if score < threshold {
+        SIMILAR * score / threshold
+    } else if threshold < 1.0 {
+        SIMILAR + (100.0 - SIMILAR) * (score - threshold) / (1.0 - threshold)
+    } else {
+        100.0
+    }
+}
+
 fn unit(vector: &[f32]) -> Option<Vec<f32>> {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     (length.is_finite() && length > f32::MIN_POSITIVE).then(|| vector.iter().map(|value| value / length).collect())
@@ -103,6 +121,20 @@ mod tests {
         assert_eq!(cosine(&[1.0], &[1.0, 0.0]), None);
         assert_eq!(cosine(&[f32::NAN, 1.0], &[1.0, 0.0]), None);
         assert_eq!(cosine(&[f32::MAX, f32::MAX], &[1.0, 0.0]), None);
+    }
+
+    #[test]
+    fn similarity_passes_eighty_where_the_score_passes_the_threshold() {
+        for threshold in [0.3, 0.7, 0.729, 1.0] {
+            assert_eq!(similarity(0.0, threshold), 0.0);
+            assert_eq!(similarity(1.0, threshold), 100.0);
+            let scores: Vec<f32> = (0..=1000).map(|i| i as f32 / 1000.0).collect();
+            for pair in scores.windows(2) {
+                assert!(similarity(pair[0], threshold) <= similarity(pair[1], threshold), "{threshold}");
+                assert_eq!(similarity(pair[0], threshold) >= SIMILAR, pair[0] >= threshold, "{} {threshold}", pair[0]);
+            }
+        }
+        assert_eq!([similarity(-1.0, 0.7), similarity(9.0, 0.7)], [0.0, 100.0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{PolicyConfig, PolicyError};
+use super::{PolicyConfig, PolicyError, ReferenceRule};
 use crate::{
     pack::{Manifest, Role},
     verdict::{CheckId, CheckKind},
@@ -18,6 +18,10 @@ const MAX_NAME: usize = 64;
 
 /// The limit of a check for which neither policy nor pack names one; quality measures are mapped to have it at 0.5.
 const DEFAULT_THRESHOLD: f32 = 0.5;
+
+/// That of FaceMatch: a cosine of 0.40, as measured for the open pack's embedding. At 0.5, a cosine of 0, every other pair
+/// of strangers would match.
+const FACE_MATCH_THRESHOLD: f32 = 0.7;
 
 /// Hex digits of the settings' hash that the version shows.
 const HASH_DIGITS: usize = 12;
@@ -42,7 +46,8 @@ pub(super) fn check(
     {
         return Err(invalid("frames_needed", format!("must be at least 2 where {check} is required, is 1")));
     }
-    for &check in &config.required {
+    let decides = (config.reference == ReferenceRule::Decide).then_some(CheckId::FaceMatch);
+    for check in config.required.iter().copied().chain(decides) {
         for &role in roles(check) {
             if !manifest.models.iter().any(|model| model.role == role) {
                 return Err(PolicyError::MissingRole {
@@ -67,6 +72,10 @@ pub(super) fn version(config: &PolicyConfig, thresholds: &BTreeMap<CheckId, f32>
         }
     }
     for (check, score) in thresholds {
+        // A check that came later changes the version of no policy that does not ask for it.
+        if *check == CheckId::FaceArea && !config.required.contains(check) && !config.advisory.contains(check) {
+            continue;
+        }
         // The bits, so that no two thresholds that decide differently look the same.
         line(&mut text, check.name(), &format_args!("{:08x}", score.to_bits()));
     }
@@ -75,6 +84,9 @@ pub(super) fn version(config: &PolicyConfig, thresholds: &BTreeMap<CheckId, f32>
     line(&mut text, "gate", &config.gate);
     line(&mut text, "reasons", &format_args!("{:?}", config.reasons));
     line(&mut text, "on_error", &format_args!("{:?}", config.on_error));
+    if config.reference != ReferenceRule::default() {
+        line(&mut text, "reference", &format_args!("{:?}", config.reference));
+    }
     let hash = Sha256::digest(text.as_bytes());
     let mut version = format!("{}.", config.version);
     for byte in hash.iter().take(HASH_DIGITS / 2) {
@@ -88,12 +100,24 @@ fn line(text: &mut String, name: &str, value: &dyn std::fmt::Display) {
     let _ = writeln!(text, "{name}={value}");
 }
 
+/// Whether a FaceMatch that fails rejects: where the policy requires it or says so, and by itself where its threshold was
+/// set by the policy, or measured by the pack and not found too weak.
+pub(super) fn reference_decides(config: &PolicyConfig, manifest: &Manifest) -> bool {
+    let own = config.thresholds.contains_key(&CheckId::FaceMatch);
+    let pack = manifest.thresholds.iter().find(|spec| spec.check == CheckId::FaceMatch);
+    config.required.contains(&CheckId::FaceMatch)
+        || config.reference == ReferenceRule::Decide
+        || own
+        || pack.is_some_and(|spec| !spec.advisory)
+}
+
 /// The models without which a check cannot run.
 fn roles(check: CheckId) -> &'static [Role] {
     match check {
         CheckId::MediaLimits => &[],
         CheckId::SingleFacePresent
         | CheckId::HeadSize
+        | CheckId::FaceArea
         | CheckId::InterEyeDistance
         | CheckId::CropOfTheFaceImage
         | CheckId::HeadPose
@@ -142,7 +166,8 @@ fn lists(config: &PolicyConfig) -> Result<(), (&'static str, String)> {
 
 fn thresholds(config: &PolicyConfig, manifest: &Manifest) -> Result<BTreeMap<CheckId, f32>, (CheckId, String)> {
     for &check in config.thresholds.keys() {
-        if !config.required.contains(&check) && !config.advisory.contains(&check) {
+        // FaceMatch is asked for by whoever gives a reference.
+        if check != CheckId::FaceMatch && !config.required.contains(&check) && !config.advisory.contains(&check) {
             return Err((check, "the check is neither required nor advisory".to_owned()));
         }
     }
@@ -150,22 +175,25 @@ fn thresholds(config: &PolicyConfig, manifest: &Manifest) -> Result<BTreeMap<Che
     for &check in CheckId::ALL {
         let own = config.thresholds.get(&check).copied();
         let pack = manifest.thresholds.iter().find(|spec| spec.check == check);
-        let score = own.or(pack.map(|spec| spec.score)).unwrap_or(DEFAULT_THRESHOLD);
+        let fallback = if check == CheckId::FaceMatch { FACE_MATCH_THRESHOLD } else { DEFAULT_THRESHOLD };
+        let score = own.or(pack.map(|spec| spec.score)).unwrap_or(fallback);
         // NaN is in no range.
         if !(0.0..=1.0).contains(&score) {
             return Err((check, format!("must be within 0..=1, is {score}")));
         }
-        if config.required.contains(&check) {
-            if own.is_none() && pack.is_some_and(|spec| spec.advisory) {
-                let pack = &manifest.pack.id;
-                return Err((
-                    check,
-                    format!("pack {pack} holds this check too weak to decide; to require it, set a threshold"),
-                ));
-            }
-            if score <= 0.0 && matches!(check.kind(), CheckKind::Attack | CheckKind::Identity) {
-                return Err((check, "0 would pass everything".to_owned()));
-            }
+        let required = config.required.contains(&check);
+        let decides = required || (check == CheckId::FaceMatch && config.reference == ReferenceRule::Decide);
+        if decides && own.is_none() && pack.is_some_and(|spec| spec.advisory) {
+            let pack = &manifest.pack.id;
+            return Err((
+                check,
+                format!("pack {pack} holds this check too weak to decide; to require it, set a threshold"),
+            ));
+        }
+        // With a reference FaceMatch is required even where the policy does not list it.
+        let passes = matches!(check.kind(), CheckKind::Attack | CheckKind::Identity) && score <= 0.0;
+        if passes && (required || check == CheckId::FaceMatch) {
+            return Err((check, "0 would pass everything".to_owned()));
         }
         resolved.insert(check, score);
     }

@@ -13,7 +13,7 @@ use crate::{
     analysis::Plan,
     pack::{Manifest, Pack, Role},
     session::Media,
-    verdict::{CheckId, CheckKind, PolicyRef},
+    verdict::{CheckId, CheckKind, ModelRef, PolicyRef},
 };
 
 /// Why a policy cannot be used.
@@ -84,6 +84,19 @@ pub enum OnError {
     Indeterminate,
 }
 
+/// What a FaceMatch that fails does where a reference image was given. Whatever the rule, the check is then made and ACCEPT
+/// needs it, listed or not; a frame that is the reference image itself always rejects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceRule {
+    /// It rejects where its threshold can bear that: the policy's own, or the pack's unless marked `advisory`. Else it asks
+    /// for a review of what would have been accepted: that a weak model sees two people is weak evidence.
+    #[default]
+    Auto,
+    /// It rejects. Refused where only an `advisory` threshold is at hand.
+    Decide,
+}
+
 /// A policy as configured.
 ///
 /// StillImage and FrameContinuity compare frames. Listed as required, they are required where several frames are given; on
@@ -116,6 +129,9 @@ pub struct PolicyConfig {
     /// What a broken check does.
     #[serde(default)]
     pub on_error: OnError,
+    /// What a FaceMatch that fails does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reference: ReferenceRule,
 }
 
 /// Five frames are half a second at the ten a second that the project's clients send.
@@ -127,13 +143,18 @@ fn yes() -> bool {
     true
 }
 
+fn is_default(rule: &ReferenceRule) -> bool {
+    *rule == ReferenceRule::default()
+}
+
 /// A policy that was checked against a pack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     reference: PolicyRef,
     config: PolicyConfig,
     thresholds: BTreeMap<CheckId, f32>,
-    embedding: bool,
+    embedder: Option<ModelRef>,
+    reference_decides: bool,
 }
 
 impl Policy {
@@ -143,7 +164,8 @@ impl Policy {
     /// [`PolicyError::MissingRole`] where a required check needs a model that the pack lacks; [`PolicyError::Invalid`]
     /// where a setting is out of range, contradicts another, or would let an attack be accepted unseen: no required
     /// PresentationAttack or Deepfake, a required attack or identity check with a threshold of 0, or one that the pack
-    /// holds too weak to decide (`advisory = true`) while the policy sets no threshold of its own.
+    /// holds too weak to decide (`advisory = true`) while the policy sets no threshold of its own; the same for FaceMatch
+    /// with `reference = "decide"`.
     pub fn compile(id: &str, config: PolicyConfig, pack: &Pack) -> Result<Self, PolicyError> {
         Self::compile_for(id, config, pack.manifest())
     }
@@ -155,10 +177,14 @@ impl Policy {
     pub fn compile_for(id: &str, config: PolicyConfig, manifest: &Manifest) -> Result<Self, PolicyError> {
         let thresholds = compile::check(id, &config, manifest)?;
         let version = compile::version(&config, &thresholds);
-        let asked = |check: CheckId| config.required.contains(&check) || config.advisory.contains(&check);
-        let embedding = manifest.models.iter().any(|model| model.role == Role::Embedding)
-            && (asked(CheckId::FrameContinuity) || asked(CheckId::FaceMatch));
-        Ok(Self { reference: PolicyRef { id: id.to_owned(), version }, config, thresholds, embedding })
+        let embedder = manifest
+            .models
+            .iter()
+            .find(|model| model.role == Role::Embedding)
+            .map(|model| ModelRef { name: model.name.clone(), version: model.version.clone() });
+        let reference_decides = embedder.is_some() && compile::reference_decides(&config, manifest);
+        let reference = PolicyRef { id: id.to_owned(), version };
+        Ok(Self { reference, config, thresholds, embedder, reference_decides })
     }
 
     /// Name and version.
@@ -187,9 +213,15 @@ impl Policy {
         self.config.required.contains(&id) || self.config.advisory.contains(&id)
     }
 
-    /// Whether a FaceMatch that fails rejects where a reference is given; else it asks for a review.
+    /// Whether a FaceMatch that fails rejects where a reference is given; else it asks for a review. False where the pack
+    /// has no embedding model: nothing is accepted then where a reference is given.
     pub fn reference_decides(&self) -> bool {
-        self.config.required.contains(&CheckId::FaceMatch)
+        self.reference_decides
+    }
+
+    /// The pack's embedding model, which FaceMatch and FrameContinuity compare faces with.
+    pub fn embedder(&self) -> Option<&ModelRef> {
+        self.embedder.as_ref()
     }
 
     /// Frames that must be judged: one of a single image.
@@ -205,8 +237,15 @@ impl Policy {
         self.plan_for(Media::Frames)
     }
 
-    /// What to run on each frame of `media`. A single image needs no embedding for FrameContinuity.
+    /// What to run on each frame of `media` where no reference is given. A single image needs no embedding for
+    /// FrameContinuity.
     pub fn plan_for(&self, media: Media) -> Plan {
+        self.plan_with(media, false)
+    }
+
+    /// What to run on each frame of `media`: with a reference, the face's embedding as well. See
+    /// [`Context::plan`](crate::session::Context::plan).
+    pub fn plan_with(&self, media: Media, reference: bool) -> Plan {
         let checks = CheckId::ALL.iter().copied().filter(|&id| self.asks(id) && is_per_frame(id)).collect();
         let gates = if self.config.gate {
             CheckId::ALL
@@ -217,7 +256,8 @@ impl Policy {
         } else {
             Vec::new()
         };
-        let embedding = self.embedding && (media != Media::Image || self.asks(CheckId::FaceMatch));
+        let followed = media != Media::Image && self.asks(CheckId::FrameContinuity);
+        let embedding = self.embedder.is_some() && (reference || followed || self.asks(CheckId::FaceMatch));
         Plan { checks, gates, embedding }
     }
 }

@@ -9,6 +9,7 @@
 mod crop_of_the_face_image;
 mod dynamic_range;
 mod eyes_open;
+mod face_area;
 mod face_occlusion_prevention;
 mod head_pose;
 mod head_size;
@@ -33,6 +34,7 @@ use crate::{
 pub static MEASURES: &[&dyn QualityMeasure] = &[
     &single_face_present::SingleFacePresent,
     &head_size::HeadSize,
+    &face_area::FaceArea,
     &inter_eye_distance::InterEyeDistance,
     &crop_of_the_face_image::CropOfTheFaceImage,
     &head_pose::HeadPoseMeasure,
@@ -52,6 +54,12 @@ pub trait QualityMeasure: Sync {
 
     /// Whether it needs a model of its own, which makes it too costly to run unasked.
     fn costly(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a rule that some ask for rather than a fault of any capture: then it is measured only where the plan
+    /// wants it, so that it stands in no verdict unasked and has no part in choosing the best frame.
+    fn on_request(&self) -> bool {
         false
     }
 

@@ -13,7 +13,10 @@ use crate::{
 pub(super) fn verdict(session: &Session, now: Duration) -> Verdict {
     let policy = &session.context.policy;
     let checks: Vec<Check> = CheckId::ALL.iter().filter_map(|&id| check(session, id)).collect();
-    let decision = decide(&checks, policy.config().on_error);
+    let decision = decide(&checks, policy.config().on_error, policy.reference_decides());
+    let compared = checks
+        .iter()
+        .any(|check| check.id == CheckId::FaceMatch && matches!(check.state, CheckState::Passed | CheckState::Failed));
     let best = session.best_judged.as_ref().or(session.best_other.as_ref());
     Verdict {
         decision,
@@ -31,8 +34,8 @@ pub(super) fn verdict(session: &Session, now: Duration) -> Verdict {
             ..session.timings
         },
         best_frame_index: best.map(|best| best.index),
-        matched_frame_index: None,
-        timeline: Vec::new(),
+        matched_frame_index: if compared { session.matched.index() } else { None },
+        timeline: session.timeline.clone(),
     }
 }
 
@@ -45,7 +48,7 @@ pub(super) fn quality_of_frame(policy: &Policy, media: Media, analysis: &FrameAn
         .map(|measurement| Check {
             models: measurement.models.clone(),
             duration: measurement.duration,
-            ..judge(policy, media, measurement.id, &measurement.outcome)
+            ..judge(policy, policy.requires(measurement.id, media), measurement.id, &measurement.outcome)
         })
         .collect()
 }
@@ -55,22 +58,34 @@ fn check(session: &Session, id: CheckId) -> Option<Check> {
     let policy = &session.context.policy;
     let tally = session.evidence.tally(id);
     let outcome = outcome(session, id, tally);
-    if !policy.asks(id) && !matches!(outcome, Outcome::Scored { .. }) {
+    if !session.asks(id) && (id == CheckId::MediaLimits || !matches!(outcome, Outcome::Scored { .. })) {
         return None;
     }
-    if !policy.asks(id) && id == CheckId::MediaLimits {
-        return None;
-    }
-    let mut check = judge(policy, session.context.media, id, &outcome);
+    let mut check = judge(policy, session.requires(id), id, &outcome);
     if let Some(tally) = tally {
         check.models.clone_from(&tally.models);
         check.duration = tally.duration;
+    }
+    if id == CheckId::FaceMatch && check.score.is_some() {
+        check.models.extend(policy.embedder().cloned());
+    }
+    if id == CheckId::FaceMatch
+        && let Some(found) = session.matched.identical()
+    {
+        check = Check {
+            state: CheckState::Failed,
+            score: None,
+            raw: Some(RawMeasure { value: found.residual, unit: "ratio" }),
+            models: Vec::new(),
+            detail: Some(Detail::IdenticalImage),
+            ..check
+        };
     }
     Some(check)
 }
 
 /// An outcome held against the policy.
-fn judge(policy: &Policy, media: Media, id: CheckId, outcome: &Outcome) -> Check {
+fn judge(policy: &Policy, required: bool, id: CheckId, outcome: &Outcome) -> Check {
     let threshold = policy.threshold(id);
     let (state, score, raw, detail) = match *outcome {
         Outcome::Scored { score, raw } if score >= threshold => (CheckState::Passed, Some(score), Some(raw), None),
@@ -87,7 +102,7 @@ fn judge(policy: &Policy, media: Media, id: CheckId, outcome: &Outcome) -> Check
         source: Source::Local,
         models: Vec::new(),
         duration: Duration::ZERO,
-        required: policy.requires(id, media),
+        required,
         detail,
     }
 }
@@ -105,13 +120,14 @@ fn outcome(session: &Session, id: CheckId, tally: Option<&Tally>) -> Outcome {
     if let Some(detail) = tally.and_then(|tally| tally.broken) {
         return Outcome::Broken(detail);
     }
-    if id.needs_frames() && !session.context.policy.asks(id) {
+    if id.needs_frames() && !session.asks(id) {
         return Outcome::NotRun(Detail::NotRequested);
     }
     match id {
         CheckId::FrameContinuity if session.stats.judged > 0 && session.continuity.is_broken() => {
             session.continuity.outcome()
         }
+        CheckId::FaceMatch => face_match(session, tally),
         _ if id.kind() == CheckKind::Quality => quality(session, id, tally),
         _ => match too_few(session, tally) {
             Some(detail) => Outcome::NotRun(detail),
@@ -133,10 +149,26 @@ fn media_limits(session: &Session) -> Outcome {
     Outcome::Scored { score: (kept / (kept + refused)) as f32, raw: RawMeasure { value: refused, unit: "count" } }
 }
 
-/// Quality of the frames that were judged. Where bad frames kept the session from judging enough, the best of those
-/// instead: it shows what to mend.
+/// The straightest judged face against the reference.
+fn face_match(session: &Session, tally: Option<&Tally>) -> Outcome {
+    let Some(reference) = &session.context.reference else { return Outcome::NotRun(Detail::NoReference) };
+    if session.context.policy.embedder().is_none() {
+        return Outcome::NotRun(Detail::NoModel);
+    }
+    match &reference.embedding {
+        Err(Detail::ModelFault) => Outcome::Broken(Detail::ModelFault),
+        Err(detail) => Outcome::NotRun(*detail),
+        Ok(known) => too_few(session, tally).map_or_else(|| session.matched.outcome(known), Outcome::NotRun),
+    }
+}
+
+/// Quality of the frames that were judged, or of a video where too much of it is bad. Where bad frames kept the session from
+/// judging enough, the best of those instead: it shows what to mend.
 fn quality(session: &Session, id: CheckId, tally: Option<&Tally>) -> Outcome {
-    let enough = session.stats.judged >= session.context.policy.needed(session.context.media);
+    if let Some(outcome) = session.whole.outcome(id) {
+        return outcome;
+    }
+    let enough = session.stats.judged >= session.needed();
     match &session.best_other {
         Some(best) if !enough => best
             .measurements
@@ -154,7 +186,7 @@ fn over_judged(session: &Session, tally: Option<&Tally>, aggregate: Aggregate) -
 
 /// Why there is no judgement yet, where fewer frames were judged than the policy needs.
 fn too_few(session: &Session, tally: Option<&Tally>) -> Option<Detail> {
-    let needed = session.context.policy.needed(session.context.media);
+    let needed = session.needed();
     let stats = &session.stats;
     if stats.judged >= needed {
         return None;
@@ -172,19 +204,19 @@ fn too_few(session: &Session, tally: Option<&Tally>) -> Option<Detail> {
 
 /// Counts, faults and states, for the backend.
 fn diagnostics(session: &Session, checks: &[Check]) -> Vec<String> {
-    let policy = &session.context.policy;
     let stats = &session.stats;
     let mut lines = vec![format!(
         "frames: {} received, {} analysed, {} judged of {} needed, {} refused, {} dropped, {} broken",
         stats.received,
         stats.analysed,
         stats.judged,
-        policy.needed(session.context.media),
+        session.needed(),
         stats.refused,
         stats.dropped,
         session.faults,
     )];
     lines.extend(session.told.lines());
+    lines.extend(session.whole.lines());
     lines.extend(session.evidence.blocked().map(|(id, count)| format!("{count} frames not judged: {id}")));
     for check in checks.iter().filter(|check| check.required && check.state != CheckState::Passed) {
         lines.push(match (check.score, check.threshold, check.detail) {

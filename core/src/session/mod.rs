@@ -1,8 +1,9 @@
 //! The session: frames' analyses in, hints and one verdict out. No I/O, no clock, no threads; the server, the command
 //! line and the bindings all drive this same state machine.
 //!
-//! What it keeps does not grow with the number of frames: sums, the scores of the frames judged (the session is complete
-//! before there are many), the best frame's faces, and one small grey picture and one face vector to compare with.
+//! What it keeps is bounded: sums, the scores of the frames judged (a session of frames is complete before there are many, a
+//! video's frames are as many as its caller samples), the first [`TIMELINE`] frames' records, the best frame's faces, one
+//! small grey picture and two face vectors to compare with.
 
 mod clock;
 mod conclude;
@@ -11,8 +12,10 @@ mod decide;
 mod evidence;
 mod faults;
 mod hints;
+mod matched;
 mod reasons;
 mod still;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,17 +25,21 @@ use self::{
     evidence::{Evidence, Grade},
     faults::Faults,
     hints::Debounce,
+    matched::Matched,
     still::Still,
+    whole::Whole,
 };
 use crate::{
-    analysis::{FrameAnalysis, Measurement},
+    analysis::{FrameAnalysis, Measurement, Plan},
     face::{Face, HeadPose},
     frame::FrameError,
     matching::Reference,
     policy::Policy,
     quality::Hint,
     runtime::RuntimeError,
-    verdict::{Check, CheckId, CheckKind, FrameStats, PackRef, RuntimeRef, Timings, Verdict},
+    verdict::{
+        Check, CheckId, CheckKind, FrameRecord, FrameState, FrameStats, PackRef, RuntimeRef, TIMELINE, Timings, Verdict,
+    },
 };
 
 /// Frames judged beyond what the policy needs while StillImage waits for a movement: at the thirty frames a second of a
@@ -46,7 +53,8 @@ pub enum Media {
     Image,
     /// Frames of one presentation.
     Frames,
-    /// Frames of a video, evenly spread: all of them are looked at, so that what comes late in it counts as well.
+    /// Frames of a video, evenly spread over it, about five a second and at most some hundreds: all of them are looked at,
+    /// so that what comes late in it counts as well.
     Video,
 }
 
@@ -63,6 +71,13 @@ pub struct Context {
     pub media: Media,
     /// Whom the face is compared with, where a reference image was given.
     pub reference: Option<Arc<Reference>>,
+}
+
+impl Context {
+    /// What to run on each frame of such a session.
+    pub fn plan(&self) -> Plan {
+        self.policy.plan_with(self.media, self.reference.is_some())
+    }
 }
 
 /// When a frame came and what it cost before it was analysed. Times of one session count from one moment.
@@ -108,7 +123,15 @@ pub enum Event {
 /// A frame is *judged* where it has a face, passed every required quality check (if the policy gates) and got a score from
 /// every required attack check that looks at single frames. Once as many are judged as the policy needs, the session is
 /// complete, unless StillImage is required and the face has not moved yet: then it waits for up to two seconds more. It is
-/// also complete as soon as ACCEPT can no longer be reached: a required check broke, or the face changed.
+/// also complete as soon as ACCEPT can no longer be reached: a required check broke, the face changed, or a frame is the
+/// reference image itself.
+///
+/// A [`Media::Video`] is complete in that last case only; its verdict comes with [`Session::finish`]. At least half of its
+/// frames must be judged, a required quality check fails where more than half of them fail it, and SingleFacePresent where a
+/// fifth of them shows several faces.
+///
+/// With a reference FaceMatch is made on the straightest judged face, the one with the least sum of yaw and pitch, and ACCEPT
+/// needs it.
 #[derive(Debug)]
 pub struct Session {
     context: Context,
@@ -120,6 +143,9 @@ pub struct Session {
     debounce: Debounce,
     continuity: Continuity,
     still: Still,
+    matched: Matched,
+    whole: Whole,
+    timeline: Vec<FrameRecord>,
     faces_seen: bool,
     best_judged: Option<Best>,
     best_other: Option<Best>,
@@ -154,6 +180,9 @@ impl Session {
             debounce: Debounce::default(),
             continuity: Continuity::default(),
             still: Still::default(),
+            matched: Matched::default(),
+            whole: Whole::default(),
+            timeline: Vec::new(),
             faces_seen: false,
             best_judged: None,
             best_other: None,
@@ -187,10 +216,27 @@ impl Session {
             count(&mut self.stats.judged);
             self.still.push(at, analysis.motion.as_ref());
         }
+        let likeness = match &self.context.reference {
+            Some(reference) if grade.judged => self.matched.push(reference, index, &analysis),
+            Some(_) | None => None,
+        };
+        if self.context.media == Media::Video {
+            self.whole.push(&policy, &analysis);
+        }
         self.evidence.push(&analysis, grade);
 
         let mut events = Vec::new();
-        if let Some(hints) = self.debounce.push(hints::of_frame(&policy, &analysis), timing.arrived) {
+        let hints = hints::of_frame(&policy, &analysis);
+        if self.timeline.len() < TIMELINE {
+            let state = match grade.blocked_by {
+                _ if analysis.faces.is_empty() => FrameState::NoFace,
+                Some(id) => FrameState::Blocked(id),
+                None => FrameState::Judged,
+            };
+            let scores = frame_scores(&analysis, likeness);
+            self.record(FrameRecord { index, captured: timing.captured, state, scores, hints: hints.clone() });
+        }
+        if let Some(hints) = self.debounce.push(hints, timing.arrived) {
             let measures = conclude::quality_of_frame(&policy, self.context.media, &analysis);
             events.push(Event::Feedback { frame_index: index, hints, measures });
         }
@@ -207,6 +253,7 @@ impl Session {
     pub fn refuse(&mut self, index: u64, timing: FrameTiming, _error: &FrameError) -> Vec<Event> {
         if self.admit(index, timing) {
             count(&mut self.stats.refused);
+            self.record(FrameRecord::without_scores(index, timing.captured, FrameState::Refused));
         }
         Vec::new()
     }
@@ -217,6 +264,7 @@ impl Session {
         if self.admit(index, timing) {
             count(&mut self.faults);
             self.told.push(error);
+            self.record(FrameRecord::without_scores(index, timing.captured, FrameState::Fault));
             self.settle_completion(&mut events);
         }
         events
@@ -238,7 +286,8 @@ impl Session {
     /// The verdict on what has come so far. `now` counts from the same moment as [`FrameTiming::arrived`].
     ///
     /// With fewer frames judged than the policy needs there is no judgement either way, however the few look: RETRY where
-    /// bad frames were to blame, INDETERMINATE where the good ones were simply too few.
+    /// bad frames were to blame, INDETERMINATE where the good ones were simply too few. Of a video the policy's number and
+    /// half of the frames are needed.
     pub fn finish(&self, now: Duration) -> Verdict {
         conclude::verdict(self, now)
     }
@@ -262,6 +311,32 @@ impl Session {
         true
     }
 
+    /// Whether ACCEPT needs a check here: with a reference, FaceMatch as well.
+    fn requires(&self, id: CheckId) -> bool {
+        self.context.policy.requires(id, self.context.media) || self.compares(id)
+    }
+
+    /// Whether a check's answer is wanted here.
+    fn asks(&self, id: CheckId) -> bool {
+        self.context.policy.asks(id) || self.compares(id)
+    }
+
+    fn compares(&self, id: CheckId) -> bool {
+        id == CheckId::FaceMatch && self.context.reference.is_some()
+    }
+
+    /// Frames that must be judged, as far as the frames are known.
+    fn needed(&self) -> u32 {
+        let needed = self.context.policy.needed(self.context.media);
+        if self.context.media == Media::Video { needed.max(self.whole.needed()) } else { needed }
+    }
+
+    fn record(&mut self, record: FrameRecord) {
+        if self.timeline.len() < TIMELINE {
+            self.timeline.push(record);
+        }
+    }
+
     fn keep_best(&mut self, index: u64, grade: Grade, analysis: FrameAnalysis) {
         let (slot, second) = if grade.judged {
             (&mut self.best_judged, mean_quality(&analysis))
@@ -279,20 +354,30 @@ impl Session {
 
     fn settle_completion(&mut self, events: &mut Vec<Event>) {
         let policy = &self.context.policy;
-        let requires = |id| policy.requires(id, self.context.media);
         let needed = policy.needed(self.context.media);
         let broke = CheckId::ALL
             .iter()
-            .any(|&id| requires(id) && self.evidence.tally(id).is_some_and(|tally| tally.broken.is_some()));
-        let changed = requires(CheckId::FrameContinuity) && self.continuity.is_broken();
-        let moved = !requires(CheckId::StillImage)
+            .any(|&id| self.requires(id) && self.evidence.tally(id).is_some_and(|tally| tally.broken.is_some()));
+        let changed = self.requires(CheckId::FrameContinuity) && self.continuity.is_broken();
+        let hopeless = broke || self.faults > 0 || changed || self.matched.identical().is_some();
+        let moved = !self.requires(CheckId::StillImage)
             || self.still.is_settled(policy.threshold(CheckId::StillImage))
             || self.stats.judged >= needed.saturating_add(EXTRA_FRAMES);
-        if broke || self.faults > 0 || changed || (self.stats.judged >= needed && moved) {
+        let enough = self.context.media != Media::Video && self.stats.judged >= needed && moved;
+        if hopeless || enough {
             self.complete = true;
             events.push(Event::Complete);
         }
     }
+}
+
+/// A frame's scores in the order of [`CheckId::ALL`], its likeness to the reference among them.
+fn frame_scores(analysis: &FrameAnalysis, likeness: Option<f32>) -> Vec<(CheckId, f32)> {
+    let score = |id| match id {
+        CheckId::FaceMatch => likeness,
+        _ => analysis.measurement(id).and_then(Measurement::score),
+    };
+    CheckId::ALL.iter().filter_map(|&id| Some((id, score(id)?))).collect()
 }
 
 fn mean_quality(analysis: &FrameAnalysis) -> f64 {

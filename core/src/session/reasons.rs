@@ -56,6 +56,10 @@ fn suspicions(checks: &[Check]) -> Vec<Reason> {
             CheckId::FrameContinuity => {
                 Some(Reason { code: "FACE_CHANGED", message: "The same face did not stay in the picture." })
             }
+            CheckId::FaceMatch if check.detail == Some(Detail::IdenticalImage) => Some(Reason {
+                code: "IDENTICAL_IMAGE",
+                message: "The picture is the reference picture itself, not another one of the person.",
+            }),
             CheckId::FaceMatch => {
                 Some(Reason { code: "FACE_MISMATCH", message: "The face is not that of the reference image." })
             }
@@ -70,9 +74,10 @@ fn faults(checks: &[Check]) -> Vec<Reason> {
         failing(checks).filter(|check| check.id.kind() == CheckKind::Quality).filter_map(hint).collect();
     hints.sort_unstable();
     hints.dedup();
-    // Without a face nothing else can be mended.
+    let reference = checks.iter().filter(|check| check.required && check.id == CheckId::FaceMatch).find_map(reference);
+    // Without a face nothing else of the capture can be mended.
     if hints.first() == Some(&Hint::NoFace) || not_run(checks, Detail::NoFace) {
-        return vec![NO_FACE];
+        return std::iter::once(NO_FACE).chain(reference).collect();
     }
     let mut reasons = Vec::new();
     if not_run(checks, Detail::NoFrame) {
@@ -82,7 +87,23 @@ fn faults(checks: &[Check]) -> Vec<Reason> {
         reasons = vec![MEDIA_UNREADABLE];
     }
     reasons.extend(hints.into_iter().map(reason_of));
+    reasons.extend(reference);
     reasons
+}
+
+/// What is wrong with the reference picture.
+fn reference(check: &Check) -> Option<Reason> {
+    let message = match check.detail? {
+        Detail::ReferenceNoFace => "No face was found in the reference picture.",
+        Detail::ReferenceMultipleFaces => "More than one face is in the reference picture.",
+        Detail::ReferenceTooSmall => "The face in the reference picture is too small.",
+        Detail::ReferenceBlurry => "The face in the reference picture is blurred.",
+        Detail::ReferenceQuality => {
+            "The face in the reference picture is turned away, cut off, too dark or too bright."
+        }
+        _ => return None,
+    };
+    Some(Reason { code: check.detail?.code(), message })
 }
 
 fn failing(checks: &[Check]) -> impl Iterator<Item = &Check> {

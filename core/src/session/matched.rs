@@ -1,0 +1,91 @@
+//! FaceMatch: the straightest judged face against the reference, and whether a frame is the reference image itself.
+
+use crate::{
+    analysis::{FrameAnalysis, Outcome, Plane},
+    matching::{self, Reference},
+    verdict::{Detail, RawMeasure},
+};
+
+/// The residual (see [`MotionPrint::residual`](crate::analysis::MotionPrint::residual)) up to which a frame is the reference
+/// image itself, recompressed, resized, cropped or mirrored.
+const IDENTICAL: f64 = 0.05;
+
+/// What is known of the person so far.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    straightest: Option<Straight>,
+    identical: Option<Identical>,
+}
+
+/// The straightest judged face so far.
+#[derive(Debug)]
+struct Straight {
+    index: u64,
+    /// Sum of yaw and pitch, degrees.
+    turn: f32,
+    embedding: Vec<f32>,
+}
+
+/// A frame that is the reference image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identical {
+    pub(super) index: u64,
+    pub(super) residual: f64,
+}
+
+impl Matched {
+    /// Takes a judged frame; gives its own FaceMatch score for the timeline.
+    pub(super) fn push(&mut self, reference: &Reference, index: u64, analysis: &FrameAnalysis) -> Option<f32> {
+        if self.identical.is_none() {
+            self.identical = same_picture(reference, analysis)
+                .filter(|residual| *residual <= IDENTICAL)
+                .map(|residual| Identical { index, residual });
+        }
+        let embedding = analysis.embedding.as_ref()?;
+        // Yaw and pitch hide parts of the face; roll hides nothing, and alignment turns it back. A face whose pose is not
+        // known comes last.
+        let turn = analysis.pose.map(|pose| pose.yaw.abs() + pose.pitch.abs()).filter(|turn| turn.is_finite());
+        let turn = turn.unwrap_or(f32::INFINITY);
+        if self.straightest.as_ref().is_none_or(|best| turn < best.turn) {
+            self.straightest = Some(Straight { index, turn, embedding: embedding.clone() });
+        }
+        let known = reference.embedding.as_ref().ok()?;
+        matching::cosine(known, embedding).map(matching::score)
+    }
+
+    /// The first frame that is the reference image.
+    pub(super) fn identical(&self) -> Option<Identical> {
+        self.identical
+    }
+
+    /// The frame whose face is compared.
+    pub(super) fn index(&self) -> Option<u64> {
+        self.identical.map(|found| found.index).or(self.straightest.as_ref().map(|best| best.index))
+    }
+
+    /// The straightest face's likeness to the reference's.
+    pub(super) fn outcome(&self, known: &[f32]) -> Outcome {
+        let Some(best) = &self.straightest else { return Outcome::NotRun(Detail::NotRequested) };
+        match matching::cosine(known, &best.embedding) {
+            Some(cosine) => Outcome::Scored {
+                score: matching::score(cosine),
+                raw: RawMeasure { value: f64::from(cosine), unit: "cosine" },
+            },
+            // Vectors of different lengths, or without a direction: two packs, or a broken model.
+            None => Outcome::Broken(Detail::ModelFault),
+        }
+    }
+}
+
+/// How far a frame's print is from the reference's or from its mirror image; the worse direction of comparison counts, as
+/// either print can be flat enough to be explained by anything.
+fn same_picture(reference: &Reference, analysis: &FrameAnalysis) -> Option<f64> {
+    let known = reference.print.as_ref()?;
+    let frame = Plane::of(analysis.motion.as_ref()?).filter(Plane::has_contrast)?;
+    let residual = |known: &Plane| known.residual(&frame).max(frame.residual(known));
+    [Plane::of(known)?, Plane::of(&known.mirrored())?]
+        .iter()
+        .filter(|known| known.has_contrast())
+        .map(residual)
+        .min_by(f64::total_cmp)
+}
