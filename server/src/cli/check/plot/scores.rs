@@ -96,7 +96,8 @@ fn row(sheet: &mut Sheet, verdict: &Verdict, axis: &Axis, id: CheckId) {
     }
     // A frame without a score breaks the line: nothing is known there.
     for run in verdict.timeline.chunk_by(|one, next| score(one, id).is_some() == score(next, id).is_some()) {
-        let points: Vec<_> = run.iter().filter_map(|record| Some((record, axis.x(record), score(record, id)?))).collect();
+        let points: Vec<_> =
+            run.iter().filter_map(|record| Some((record, axis.x(record), score(record, id)?))).collect();
         if points.len() > 1 {
             let places: Vec<_> = points.iter().map(|(_, x, score)| format!("{} {}", at(*x), at(y(*score)))).collect();
             let class = if low { "score thin" } else { "score" };

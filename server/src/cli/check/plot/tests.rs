@@ -5,8 +5,8 @@ use std::time::Duration;
 use lifesign_core::{
     quality::Hint,
     verdict::{
-        Assurance, Check, CheckId, CheckState, Decision, Detail, FrameRecord, FrameState, FrameStats, PackRef, PolicyRef,
-        Reason, RuntimeRef, Source, Timings, Verdict,
+        Assurance, Check, CheckId, CheckState, Decision, Detail, FrameRecord, FrameState, FrameStats, PackRef,
+        PolicyRef, Reason, RuntimeRef, Source, Timings, Verdict,
     },
 };
 use roxmltree::{Document, Node};
