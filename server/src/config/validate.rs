@@ -37,7 +37,7 @@ impl Config {
         self.engine.resolve().map_err(|error| ConfigError::Part(error.to_string()))?;
         let needed = self.policies.values().map(|policy| policy.frames_needed).max().unwrap_or_default();
         self.video.validate(needed).map_err(|error| ConfigError::Part(error.to_string()))?;
-        self.grpc.validate(&self.limits).map_err(|error| ConfigError::Part(error.to_string()))
+        self.grpc.validate(&self.limits, &self.video.limits).map_err(|error| ConfigError::Part(error.to_string()))
     }
 }
 

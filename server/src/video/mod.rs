@@ -1,6 +1,7 @@
 //! Videos: what is accepted, who decodes it, and which of its frames are looked at. The same for every door.
 
 mod config;
+pub mod decode;
 
 use std::num::NonZeroU32;
 
