@@ -13,3 +13,4 @@ mod check;
 mod configuration;
 mod serve;
 mod support;
+mod video;
