@@ -84,6 +84,8 @@ fn row(sheet: &mut Sheet, verdict: &Verdict, axis: &Axis, id: CheckId) {
         None => sheet.text(RESULTS, foot, "soft", "not asked for"),
     }
     if !low {
+        let word = if check.is_some_and(|check| check.required) { "required" } else { "advisory" };
+        sheet.text(MARGIN, foot + 16.0, "small soft", word);
         for number in [0.0, 0.5, 1.0] {
             sheet.lay(line("grid", (LEFT, y(number)), (RIGHT, y(number))));
             sheet.text(LEFT - 6.0, y(number) + 4.0, "small soft end", &format!("{number}"));

@@ -13,9 +13,12 @@ use crate::convert;
 pub(super) fn head(sheet: &mut Sheet, verdict: &Verdict) {
     sheet.text(MARGIN, 42.0, "decision", decision(verdict));
     let reasons: Vec<_> = verdict.reasons.iter().map(|reason| reason.code).collect();
-    let reasons = if reasons.is_empty() { String::new() } else { format!("Reasons: {}", reasons.join(", ")) };
-    sheet.text(LEFT, 34.0, "required", &reasons);
-    sheet.text(LEFT, 52.0, "soft", &judged_by(verdict));
+    if reasons.is_empty() {
+        sheet.text(LEFT, 42.0, "soft", &judged_by(verdict));
+    } else {
+        sheet.text(LEFT, 34.0, "required", &format!("Reasons: {}", reasons.join(", ")));
+        sheet.text(LEFT, 52.0, "soft", &judged_by(verdict));
+    }
     sheet.y = 72.0;
 }
 
@@ -43,9 +46,12 @@ pub(super) fn notes(sheet: &mut Sheet, verdict: &Verdict) {
     let shown = verdict.timeline.len();
     let all = verdict.frames.received.try_into().unwrap_or(usize::MAX);
     let only = (shown < all).then(|| format!("Shown are the first {shown} of {all} frames."));
-    let fixed = "A score goes from 0 (an attack, or worst) to 1 (bona fide, or best). Dashed line: the least that passes; \
-                 hollow dots lie below it. Bold name: ACCEPT needs the check; bold result: not passed.";
-    for note in [Some(fixed.to_owned()), only].into_iter().flatten() {
+    let fixed = [
+        "A score goes from 0 (an attack, or worst) to 1 (bona fide, or best). Dashed line: the least that passes; hollow dots lie below it.",
+        "Bold name: ACCEPT needs the check. Bold result: not passed. Without a score: the frame was not good enough to be judged.",
+    ];
+    let notes = fixed.into_iter().map(str::to_owned).chain(only);
+    for note in notes {
         sheet.y += 16.0;
         sheet.text(MARGIN, sheet.y, "small soft", &note);
     }
