@@ -13,8 +13,8 @@ use lifesign_core::{
 
 use crate::{setup::Setup, status::Fault};
 
-/// Names that say "video". The bytes decide; the name does only where they are of no known kind at all (an empty file, or
-/// a damaged one), so that what is said about such a file fits it.
+/// Names that say "video". The bytes decide; the name does only where they are of no known kind at all (an empty file,
+/// or a damaged one), so that what is said about such a file fits it.
 pub(in crate::cli) const VIDEO_EXTENSIONS: [&str; 4] = ["mp4", "mov", "mkv", "webm"];
 
 /// Enough of a file to tell what it is: what [`Container::sniff`] looks at most.
@@ -122,8 +122,8 @@ impl Opened {
         Ok(Self { file, size: metadata.len(), head })
     }
 
-    /// All bytes, and never many more than the limit: what is larger is refused by its size, or, where the system does not
-    /// know the size (a pipe), once the limit has been read.
+    /// All bytes, and never many more than the limit: what is larger is refused by its size, or, where the system does
+    /// not know the size (a pipe), once the limit has been read.
     fn rest(&mut self, limits: &impl Limit) -> Result<Vec<u8>, FileError> {
         let limit = limits.most();
         if self.size > limit {

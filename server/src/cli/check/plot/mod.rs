@@ -1,11 +1,12 @@
 //! `--plot`: a verdict's timeline as one picture, for people who look rather than read.
 //!
-//! From top to bottom, over one axis of time (or of frame numbers where the times are not known): what became of each frame
-//! and which were chosen, the hints, each check's score on each frame beside its threshold, and what the checks came to.
-//! Marks differ in shape, not in colour alone. Of the person and of the file nothing is in it: no picture, no name.
+//! From top to bottom, over one axis of time (or of frame numbers where the times are not known): what became of each
+//! frame and which were chosen, the hints, each check's score on each frame beside its threshold, and what the checks
+//! came to. Marks differ in shape, not in colour alone. Of the person and of the file nothing is in it: no picture, no
+//! name.
 //!
-//! The elements and their escaping are the `svg` crate's. The layout is our own: charting crates draw one panel of lines
-//! with measured fonts, and none of them gives elements a description, classes, or a style for dark viewers.
+//! The elements and their escaping are the `svg` crate's. The layout is our own: charting crates draw panels of lines with
+//! measured fonts, and give elements neither descriptions nor classes nor a style for dark viewers.
 
 mod axis;
 mod frames;

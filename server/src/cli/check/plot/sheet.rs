@@ -6,7 +6,7 @@ use svg::{
 };
 
 /// Width of the sheet, in the units of the SVG's view box.
-pub(super) const WIDTH: f64 = 1000.0;
+pub(super) const WIDTH: f64 = 1060.0;
 
 /// Where names begin.
 pub(super) const MARGIN: f64 = 24.0;
@@ -15,7 +15,7 @@ pub(super) const MARGIN: f64 = 24.0;
 pub(super) const LEFT: f64 = 220.0;
 
 /// Where they end.
-pub(super) const RIGHT: f64 = 790.0;
+pub(super) const RIGHT: f64 = 770.0;
 
 /// Where the column of results begins.
 pub(super) const RESULTS: f64 = RIGHT + 16.0;
@@ -23,8 +23,8 @@ pub(super) const RESULTS: f64 = RIGHT + 16.0;
 /// Widths of letters differ from viewer to viewer; 12-unit sans-serif text is rarely wider than this a letter.
 pub(super) const LETTER: f64 = 6.6;
 
-/// Black on white, or white on black where the viewer prefers it. The colours are those of Okabe and Ito ("Color universal
-/// design", 2008), which people with any kind of colour vision can tell apart; nothing hangs on them alone.
+/// Black on white, or white on black where the viewer prefers it. The colours are those of Okabe and Ito ("Color
+/// universal design", 2008), which people with any kind of colour vision can tell apart; nothing hangs on them alone.
 const STYLE: &str = "
 text { font-family: system-ui, 'Segoe UI', 'Liberation Sans', Arial, sans-serif; font-size: 12px; fill: #1b1f24 }
 .decision { font-size: 24px; font-weight: 700 }

@@ -47,8 +47,8 @@ pub(super) fn notes(sheet: &mut Sheet, verdict: &Verdict) {
     let all = verdict.frames.received.try_into().unwrap_or(usize::MAX);
     let only = (shown < all).then(|| format!("Shown are the first {shown} of {all} frames."));
     let fixed = [
-        "A score goes from 0 (an attack, or worst) to 1 (bona fide, or best). Dashed line: the least that passes; hollow dots lie below it.",
-        "Bold name: ACCEPT needs the check. Bold result: not passed. Without a score: the frame was not good enough to be judged.",
+        "A score goes from 0 (an attack, or worst) to 1 (bona fide, or best). Dashed line: the least that passes.",
+        "Hollow dots lie below it. Bold name: ACCEPT needs the check. Bold result: it did not pass.",
     ];
     let notes = fixed.into_iter().map(str::to_owned).chain(only);
     for note in notes {

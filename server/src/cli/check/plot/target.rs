@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 
 use crate::cli::CliError;
 
-/// Where the plot will be. It is written beside its place and then moved there, so that nobody ever reads half of it and a
-/// run that fails leaves the one before it as it was.
+/// Where the plot will be. It is written beside its place and then moved there, so that nobody ever reads half of it and
+/// a run that fails leaves the one before it as it was.
 pub(in crate::cli::check) struct Target {
     path: PathBuf,
     /// `None` for what is no regular file, such as a pipe: that is written to as it is.
