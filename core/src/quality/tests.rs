@@ -59,7 +59,8 @@ fn every_quality_check_has_exactly_one_measure() {
 #[test]
 fn a_good_capture_passes_every_measure() {
     let (faces, region) = ([face(200.0, 240.0)], textured());
-    for measure in MEASURES {
+    // FaceArea is no fault of a capture: its score is the share itself, and whoever asks for it says how much.
+    for measure in MEASURES.iter().filter(|measure| !measure.on_request()) {
         let score = score_of(measure.id(), &good(&faces, &region));
         assert!((0.5..=1.0).contains(&score), "{}: {score}", measure.id());
     }
@@ -155,6 +156,28 @@ fn each_fault_fails_its_measure_with_its_hint() {
     }
     let shut = QualityInput { eye_aspect: Evidence::Known(0.03), ..good(&faces, &region) };
     assert!(score_of(CheckId::EyesOpen, &shut) < 0.5);
+}
+
+#[test]
+fn the_share_of_the_frame_is_of_the_shorter_sides_square_and_of_what_lies_inside() {
+    let region = textured();
+    let share = |face: Face| score_of(CheckId::FaceArea, &good(&[face], &region));
+    assert_eq!(share(face(200.0, 240.0)), 0.25);
+    assert_eq!(share(face(-120.0, 240.0)), 0.125);
+    assert_eq!(share(face(-400.0, 240.0)), 0.0);
+    assert_eq!(hint_of(CheckId::FaceArea, &good(&[face(200.0, 240.0)], &region)), Some(Hint::MoveCloser));
+
+    // What 3/5 asks for is well inside HeadSize's range, in either orientation, and within reach of a face three quarters
+    // as wide as high.
+    for (width, height) in [(1280, 720), (720, 1280), (800, 600)] {
+        let mut close = face(0.0, 0.9 * 600_f32.max(width.min(height) as f32));
+        (close.bbox.y, close.bbox.width) = (0.0, 0.75 * close.bbox.height);
+        let faces = [close];
+        let input = QualityInput { width, height, ..good(&faces, &region) };
+        assert!(score_of(CheckId::FaceArea, &input) >= 0.6, "{width}x{height}");
+        assert_eq!(score_of(CheckId::HeadSize, &input), 1.0, "{width}x{height}");
+        assert_eq!(score_of(CheckId::CropOfTheFaceImage, &input), 1.0, "{width}x{height}");
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use lifesign_core::{
     pack::{Manifest, Role, ThresholdSpec},
-    policy::{Aggregate, DEFAULT, OnError, Policy, PolicyConfig, PolicyError, Visibility, builtin, offered},
+    policy::{
+        Aggregate, DEFAULT, OnError, Policy, PolicyConfig, PolicyError, ReferenceRule, Visibility, builtin, offered,
+    },
     session::Media,
     verdict::CheckId,
 };
@@ -31,7 +33,7 @@ fn built_in_policies_fit_a_full_pack() {
 #[test]
 fn a_built_in_policy_that_does_not_fit_is_left_out_and_named() {
     let (policies, errors) = offered(&manifest(&[Role::Detector, Role::Liveness]));
-    assert_eq!(policies.len(), 2);
+    assert_eq!(policies.len(), builtin().len() - 1);
     let [PolicyError::MissingRole { policy, check, role, .. }] = errors.as_slice() else { panic!("{errors:?}") };
     assert_eq!((policy.as_str(), *check, *role), ("strict", CheckId::EyesOpen, "mesh"));
     assert_eq!(errors[0].to_string(), "policy strict requires EyesOpen, but pack made-up has no mesh model");
@@ -158,13 +160,14 @@ fn the_version_changes_with_every_setting_and_with_nothing_else() {
         PolicyConfig { aggregate: Aggregate::Median, ..base.clone() },
         PolicyConfig { gate: false, ..base.clone() },
         PolicyConfig { reasons: Visibility::Full, ..base.clone() },
-        PolicyConfig { on_error: OnError::Review, ..base },
+        PolicyConfig { on_error: OnError::Review, ..base.clone() },
+        PolicyConfig { reference: ReferenceRule::Decide, ..base },
     ];
     let mut versions: Vec<_> = changed.into_iter().map(version).collect();
     versions.push(original);
     versions.sort();
     versions.dedup();
-    assert_eq!(versions.len(), 9);
+    assert_eq!(versions.len(), 10);
 }
 
 #[test]
@@ -191,13 +194,87 @@ fn the_plan_holds_the_checks_of_single_frames_and_gates_on_cheap_quality() {
 }
 
 #[test]
+fn what_came_later_changes_no_version_that_does_not_use_it() {
+    // What the settings hashed to before FaceArea and the reference rule came.
+    let pack = with_threshold(CheckId::FaceMatch, 0.7, false);
+    let policy = Policy::compile_for("test", settings(DEFAULT), &pack).unwrap();
+    assert_eq!(policy.reference().version, "1.d8a4f925dac8");
+    let text = toml::to_string(&settings(DEFAULT)).unwrap();
+    assert!(!text.contains("reference") && !text.contains("FaceArea"), "{text}");
+}
+
+#[test]
+fn a_reference_decides_where_the_threshold_can_bear_it() {
+    let base = settings(DEFAULT);
+    let rule = |reference, thresholds: &[(CheckId, f32)]| PolicyConfig {
+        reference,
+        thresholds: thresholds.iter().copied().collect(),
+        ..base.clone()
+    };
+    let own = [(CheckId::FaceMatch, 0.75)];
+    let (measured, weak) =
+        (with_threshold(CheckId::FaceMatch, 0.7, false), with_threshold(CheckId::FaceMatch, 0.7, true));
+    let unmeasured = manifest(&ALL_ROLES);
+    let (auto, decide) = (ReferenceRule::Auto, ReferenceRule::Decide);
+    for (pack, config, decides) in [
+        (&measured, rule(auto, &[]), true),
+        (&weak, rule(auto, &[]), false),
+        (&weak, rule(auto, &own), true),
+        (&weak, rule(decide, &own), true),
+        (&measured, rule(decide, &[]), true),
+        (&unmeasured, rule(auto, &[]), false),
+        (&unmeasured, rule(decide, &[]), true),
+    ] {
+        let policy = Policy::compile_for("test", config.clone(), pack).unwrap();
+        assert_eq!(policy.reference_decides(), decides, "{config:?}");
+        assert!(!policy.requires(CheckId::FaceMatch, Media::Frames), "without a reference nothing is asked");
+    }
+    let policy = Policy::compile_for("test", rule(auto, &[]), &unmeasured).unwrap();
+    assert_eq!(policy.threshold(CheckId::FaceMatch), 0.7, "a cosine of 0 would be every other stranger");
+
+    let refused = |config, pack: &Manifest| Policy::compile_for("test", config, pack).unwrap_err().to_string();
+    assert!(refused(rule(decide, &[]), &weak).contains("thresholds.FaceMatch"));
+    assert!(refused(rule(auto, &[(CheckId::FaceMatch, 0.0)]), &measured).contains("0 would pass everything"));
+    let blind = manifest(&[Role::Detector, Role::Liveness]);
+    assert!(refused(rule(decide, &[]), &blind).contains("no embedding model"));
+    let policy = Policy::compile_for("test", rule(auto, &[]), &blind).unwrap();
+    assert!(!policy.reference_decides() && !policy.plan_with(Media::Image, true).embedding);
+}
+
+#[test]
+fn with_a_reference_the_embedding_is_planned_whatever_the_policy_lists() {
+    let policy = compile(settings("presentation-attack-only")).unwrap();
+    assert!(!policy.plan_with(Media::Video, false).embedding);
+    for media in [Media::Image, Media::Frames, Media::Video] {
+        assert!(policy.plan_with(media, true).embedding, "{media:?}");
+    }
+}
+
+#[test]
+fn a_face_area_is_a_threshold_of_its_own() {
+    let policy = compile(settings("close-up")).unwrap();
+    assert_eq!(policy.threshold(CheckId::FaceArea), 0.6);
+    assert!(policy.plan().gates.contains(&(CheckId::FaceArea, 0.6)));
+    let newer = PolicyConfig { thresholds: [(CheckId::FaceArea, 0.3)].into(), ..settings("close-up") };
+    assert_eq!(compile(newer).unwrap().threshold(CheckId::FaceArea), 0.3);
+}
+
+#[test]
 fn settings_are_read_from_toml_and_unknown_keys_refused() {
     let text = "version = \"7\"\nrequired = [\"PresentationAttack\"]\n[thresholds]\nPresentationAttack = 0.6\n";
     let config: PolicyConfig = toml::from_str(text).unwrap();
     assert_eq!((config.frames_needed, config.gate, config.reasons), (5, true, Visibility::Quality));
     assert_eq!(compile(config.clone()).unwrap().threshold(CheckId::PresentationAttack), 0.6);
     assert_eq!(toml::from_str::<PolicyConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
-    for wrong in ["tresholds = {}", "required = [\"Liveness\"]", "aggregate = \"max\"", "frames_needed = -1"] {
+    let decide: PolicyConfig = toml::from_str(&format!("reference = \"decide\"\n{text}")).unwrap();
+    assert_eq!(decide.reference, ReferenceRule::Decide);
+    for wrong in [
+        "reference = \"report\"",
+        "tresholds = {}",
+        "required = [\"Liveness\"]",
+        "aggregate = \"max\"",
+        "frames_needed = -1",
+    ] {
         let text = if wrong.starts_with("required") {
             format!("version = \"7\"\n{wrong}\n")
         } else {
