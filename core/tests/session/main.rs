@@ -5,6 +5,10 @@ mod policies;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
+mod videos;

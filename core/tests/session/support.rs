@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lifesign_core::{
     analysis::{FrameAnalysis, MOTION_SIDE, Measurement, MotionPrint, Outcome},
     face::{Face, HeadPose, Point, Rect},
+    matching::Reference,
     pack::{Manifest, Role},
     policy::{Policy, PolicyConfig, builtin},
     session::{Context, FrameTiming, Media, Session},
@@ -39,7 +40,17 @@ pub(crate) fn settings(id: &str) -> PolicyConfig {
 
 /// A session under a policy.
 pub(crate) fn session(config: PolicyConfig, media: Media) -> Session {
-    let policy = Policy::compile_for("test", config, &manifest(&ALL_ROLES)).expect("the policy fits");
+    session_with(config, media, None, &manifest(&ALL_ROLES))
+}
+
+/// A session under a policy and a pack, with a reference.
+pub(crate) fn session_with(
+    config: PolicyConfig,
+    media: Media,
+    reference: Option<Reference>,
+    pack: &Manifest,
+) -> Session {
+    let policy = Policy::compile_for("test", config, pack).expect("the policy fits");
     Session::new(Context {
         policy: Arc::new(policy),
         pack: PackRef {
@@ -50,7 +61,7 @@ pub(crate) fn session(config: PolicyConfig, media: Media) -> Session {
         },
         runtime: RuntimeRef { name: "none".to_owned(), version: "0".to_owned() },
         media,
-        reference: None,
+        reference: reference.map(Arc::new),
     })
 }
 

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod clips;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod support;

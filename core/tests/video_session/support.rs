@@ -92,11 +92,12 @@ fn bench(pack: Pack, name: &str) -> Bench {
 impl Bench {
     pub(crate) fn reference(&mut self, path: &Path) -> Reference {
         let frame = Frame::decode(&std::fs::read(path).unwrap(), None, &FrameLimits::default()).unwrap();
-        Reference::of(&self.analyzer.analyze(&frame, &Reference::plan()).unwrap())
+        Reference::of(&self.reference_of(&frame))
     }
 
-    pub(crate) fn analyze(&mut self, frame: &Frame, reference: bool) -> FrameAnalysis {
-        self.analyzer.analyze(frame, &self.policy.plan_with(Media::Video, reference)).unwrap()
+    /// A frame as a reference image is analysed.
+    pub(crate) fn reference_of(&mut self, frame: &Frame) -> FrameAnalysis {
+        self.analyzer.analyze(frame, &Reference::plan()).unwrap()
     }
 
     pub(crate) fn judge(&mut self, frames: &[VideoFrame]) -> Verdict {
@@ -138,6 +139,11 @@ pub(crate) fn make(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     path
 }
 
+/// The reasons' codes.
+pub(crate) fn codes(verdict: &Verdict) -> Vec<&str> {
+    verdict.reasons.iter().map(|reason| reason.code).collect()
+}
+
 /// One line of the table: decision, reasons, frames, the checks that matter.
 pub(crate) fn line(verdict: &Verdict) -> String {
     let show = |id| match verdict.check(id) {
@@ -148,7 +154,7 @@ pub(crate) fn line(verdict: &Verdict) -> String {
         None => "-".to_owned(),
     };
     let of = |wanted: fn(&FrameState) -> bool| verdict.timeline.iter().filter(|record| wanted(&record.state)).count();
-    let codes: Vec<_> = verdict.reasons.iter().map(|reason| reason.code).collect();
+    let codes = codes(verdict);
     format!(
         "{:13} frames {:2} judged {:2} faceless {:2} several {:2}  PA {} still {} same {} match {}  {codes:?}",
         format!("{:?}", verdict.decision),

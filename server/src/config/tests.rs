@@ -123,7 +123,7 @@ fn ranges_and_contradictions_are_refused() {
     for (name, value, expected) in [
         ("LIFESIGN_LIMITS__MAX_BYTES", "0", "limits.max_bytes is 0"),
         ("LIFESIGN_LIMITS__MAX_DIMENSION", "8", "limits.max_dimension is 8"),
-        ("LIFESIGN_DEFAULT_POLICY", "nobody", "default_policy is nobody; allowed: default"),
+        ("LIFESIGN_DEFAULT_POLICY", "nobody", "default_policy is nobody; allowed: close-up, default"),
         ("LIFESIGN_ENGINE__WORKERS", "5000", "engine.workers is 5000"),
         ("LIFESIGN_PACK", "", "pack is empty"),
         ("LIFESIGN_GRPC__MAX_FRAMES", "0", "grpc.max_frames"),
