@@ -8,6 +8,25 @@ use crate::{
 
 /// The residual (see [`MotionPrint::residual`](crate::analysis::MotionPrint::residual)) up to which a frame is the reference
 /// image itself, recompressed, resized, cropped or mirrored.
+///
+/// Measured by `cargo test -p lifesign-core --test reference_media -- --nocapture` on 90 portraits and live pictures, each
+/// against itself after one change, and against the others; quantiles of the residual:
+///
+/// | | least | 10 % | 50 % | 90 % | 98 % | most |
+/// |---|---|---|---|---|---|---|
+/// | JPEG at qualities 90 to 30 | 0.001 | 0.003 | 0.007 | 0.015 | 0.021 | 0.023 |
+/// | half the size | 0.003 | 0.008 | 0.018 | 0.035 | 0.045 | 0.068 |
+/// | mirrored | 0.005 | 0.009 | 0.014 | 0.031 | 0.041 | 0.050 |
+/// | brighter by 25 levels | 0.002 | 0.005 | 0.013 | 0.036 | 0.062 | 0.126 |
+/// | cropped to 0.6 of the box around the face | 0.001 | 0.005 | 0.014 | 0.031 | 0.044 | 0.054 |
+/// | cropped, half the size, JPEG at 60 | 0.007 | 0.011 | 0.020 | 0.039 | 0.058 | 0.076 |
+/// | cropped to 0.3 | 0.002 | 0.011 | 0.029 | 0.067 | 0.098 | 0.165 |
+/// | more contrast, clipped | 0.011 | 0.026 | 0.056 | 0.089 | 0.153 | 0.197 |
+/// | another picture of the same person (17 pairs) | 0.238 | 0.497 | 0.563 | 0.698 | 0.785 | 0.785 |
+///
+/// Between pictures of one series, taken within a second or so, it is 0.02 to 0.15: a reference that was taken in the same
+/// sitting, moments before, can count as the same picture. The limit is kept where that begins, so that it is the rule that
+/// misses a heavily altered copy rather than refuses a person; other altered copies still have to pass as a live face.
 const IDENTICAL: f64 = 0.05;
 
 /// What is known of the person so far.
