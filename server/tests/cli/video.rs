@@ -217,7 +217,6 @@ fn live_clips_are_accepted_and_replays_rejected_on_the_open_pack() {
         let mut command = user.lifesign(["check", "--json", "--pack", &pack, "--onnxruntime", "off", "--plot", &plot]);
         let output = command.arg(path).output().unwrap();
         let line = &lines(&output)[0];
-        eprintln!("{clip}: {}", line["verdict"]["decision"]);
         assert_eq!(line["verdict"]["decision"], decision, "{clip}: {}", line["verdict"]["diagnostics"]);
         plot_agrees(&user, &plot, line);
     }
