@@ -43,6 +43,7 @@ test:
 video:
     cargo test -p lifesign-core --no-default-features --features video --lib -- video:: frame::
     cargo test -p lifesign-core --no-default-features --features video --test video
+    cargo test -p lifesign-core --features video --test video_session
 
 # The built-in pack's code path, with a tiny generated pack in its place.
 builtin:

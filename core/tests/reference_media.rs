@@ -1,8 +1,8 @@
 //! Reference images on real portraits: which pairs match, which pictures can serve as a reference, and which count as the
-//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture` prints the figures that the limits rest
-//! on.
+//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture --include-ignored` prints the figures that
+//! the limits rest on.
 #![expect(clippy::print_stdout, reason = "the figures are what the command is named for")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::BTreeMap,
@@ -62,45 +62,42 @@ fn subjects(shared: &Path) -> Vec<(String, String)> {
 }
 
 /// The pack's card: at a cosine of 0.40, 0 of 1,766 pairs of different people match, and 6 % of pairs of the same person
-/// do not. Of those pictures the manifest names the people of sixteen: 17 pairs of the same and 103 of different people.
-/// The others show none of these people.
+/// do not. The manifest names the people of sixteen of the portraits: 17 pairs of the same person, of which 6 % is one, and,
+/// with the other portraits, which show none of them, 711 pairs of different people. The reference pipeline that the card
+/// was made with (`shared/models/reference.py`) gives the same on them: no pair is on the wrong side, the least genuine
+/// cosine is 0.486, the greatest other one 0.320.
 #[test]
 fn portraits_match_as_the_packs_card_says_on_every_runtime() {
     const NAME: &str = "portraits_match_as_the_packs_card_says_on_every_runtime";
     let Some(shared) = testing::shared(NAME) else { return };
     let subjects: BTreeMap<_, _> = subjects(&shared).into_iter().collect();
-    let runtimes = testing::runtimes(NAME).unwrap();
     let mut first: Option<Vec<Vec<f32>>> = None;
-    for runtime in runtimes {
+    for runtime in testing::runtimes(NAME).unwrap() {
         let mut bench = Bench::new(&shared, &*runtime);
-        let faces: Vec<_> = files(&shared, "portrait")
-            .iter()
-            .map(|path| (subjects.get(&name(path)), name(path), bench.analyze(&decode(path)).embedding.unwrap()))
-            .collect();
+        let paths = files(&shared, "portrait");
+        let vectors: Vec<_> = paths.iter().map(|path| bench.analyze(&decode(path)).embedding.unwrap()).collect();
+        let faces: Vec<_> = paths.iter().map(|path| subjects.get(&name(path))).zip(&vectors).collect();
         let (mut same, mut different) = (Vec::new(), Vec::new());
-        for (place, (subject, file, face)) in faces.iter().enumerate() {
-            for (other, other_file, other_face) in faces.iter().skip(place + 1) {
-                let cosine = cosine(face, other_face).unwrap();
+        for (place, (subject, face)) in faces.iter().enumerate() {
+            for (other, other_face) in faces.iter().skip(place + 1) {
+                let cosine = f64::from(cosine(face, other_face).unwrap());
                 match (subject, other) {
+                    // Two of the others may be of one person.
                     (None, None) => {}
-                    (subject, other) if subject == other => same.push((cosine, file, other_file)),
-                    _ => different.push((cosine, file, other_file)),
+                    (subject, other) if subject == other => same.push(cosine),
+                    _ => different.push(cosine),
                 }
             }
         }
-        same.sort_by(|a, b| a.0.total_cmp(&b.0));
-        different.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let missed = same.iter().filter(|pair| pair.0 < 0.40).count();
-        let matched = different.iter().filter(|pair| pair.0 >= 0.40).count();
-        println!(
-            "{}: {missed} of {} genuine pairs do not match, {matched} of {} others do",
-            runtime.describe().name,
-            same.len(),
-            different.len()
-        );
-        println!("  least genuine {:?}", &same[..3]);
-        println!("  greatest other {:?}", &different[..3]);
-        let vectors: Vec<_> = faces.into_iter().map(|(_, _, face)| face).collect();
+        let missed = same.iter().filter(|cosine| **cosine < 0.40).count();
+        let matched = different.iter().filter(|cosine| **cosine >= 0.40).count();
+        let least = same.iter().copied().fold(f64::INFINITY, f64::min);
+        let greatest = different.iter().copied().fold(-1.0, f64::max);
+        println!("{}: {missed} of {} genuine pairs missed, the least {least:.3}", runtime.describe().name, same.len());
+        println!("  {matched} of {} other pairs matched, the greatest {greatest:.3}", different.len());
+        assert_eq!((same.len(), different.len()), (17, 711));
+        assert_eq!((missed, matched), (0, 0));
+        assert!((least - 0.486).abs() < 0.005 && (greatest - 0.320).abs() < 0.005);
         if let Some(first) = &first {
             assert!(first.iter().zip(&vectors).all(|(a, b)| cosine(a, b).unwrap() > 0.9995));
         }
@@ -109,36 +106,34 @@ fn portraits_match_as_the_packs_card_says_on_every_runtime() {
 }
 
 #[test]
-fn portraits_serve_as_references() {
-    const NAME: &str = "portraits_serve_as_references";
+fn pictures_serve_as_references_or_say_why_not() {
+    const NAME: &str = "pictures_serve_as_references_or_say_why_not";
     let Some(shared) = testing::shared(NAME) else { return };
     let mut bench = Bench::new(&shared, &*testing::runtimes(NAME).unwrap().pop().unwrap());
-    for label in ["portrait", "live", "multi_face", "no_face", "quality", "genuine_media", "print"] {
-        let mut counts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    // How many fit, and what most of the others are. The portrait that does not is of two people, one 0.73 of the other;
+    // of `quality`, two profiles, a masked face and one upside down do not, and one on its side has no face.
+    for (label, fit, why) in [
+        ("portrait", 53, Detail::ReferenceMultipleFaces),
+        ("live", 36, Detail::ReferenceNoFace),
+        ("print", 4, Detail::ReferenceNoFace),
+        ("multi_face", 0, Detail::ReferenceMultipleFaces),
+        ("quality", 12, Detail::ReferenceQuality),
+    ] {
+        let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for path in files(&shared, label) {
-            let analysis = bench.analyze(&decode(&path));
-            let found = Reference::of(&analysis).embedding;
-            let what = found.map_or_else(|detail: Detail| detail.code().to_owned(), |_| "fit".to_owned());
-            let areas: Vec<f32> = analysis
-                .faces
-                .iter()
-                .map(|f| {
-                    (f.bbox.width * f.bbox.height / analysis.faces[0].bbox.width / analysis.faces[0].bbox.height).sqrt()
-                })
-                .collect();
-            counts.entry(what).or_default().push(format!(
-                "{} {:.2?}",
-                name(&path),
-                &areas[areas.len().min(1)..areas.len().min(2)]
-            ));
+            let reference = Reference::of(&bench.analyze(&decode(&path)));
+            let what = reference.embedding.map_or_else(Detail::code, |_| "fit");
+            found.entry(what).or_default().push(name(&path));
         }
-        for (what, files) in counts {
+        for (what, files) in &found {
             println!(
-                "{label:14} {what:26} {:3} {:?}",
+                "{label:12} {what:26} {:3} {:?}",
                 files.len(),
-                if what == "fit" { &files[..0] } else { &files[..] }
+                if *what == "fit" { &[] } else { files.as_slice() }
             );
         }
+        assert_eq!(found.get("fit").map_or(0, Vec::len), fit, "{label}");
+        assert!(found.keys().all(|what| ["fit", why.code(), "REFERENCE_NO_FACE"].contains(what)), "{label}");
     }
 }
 
@@ -189,25 +184,21 @@ fn residual(a: &MotionPrint, b: &MotionPrint) -> f64 {
     both(a).min(both(&a.mirrored()))
 }
 
-fn quantiles(what: &str, mut values: Vec<f64>) {
+/// Prints quantiles; gives the least.
+fn quantiles(what: &str, mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
-    println!(
-        "{what:36} {:5}  {:.3} {:.3} {:.3} {:.3} {:.3} {:.3} {:.3}",
-        values.len(),
-        at(0.0),
-        at(0.02),
-        at(0.1),
-        at(0.5),
-        at(0.9),
-        at(0.98),
-        at(1.0)
-    );
+    let shown = [0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0].map(|part| format!("{:.3}", at(part)));
+    println!("{what:36} {:5}  {}", values.len(), shown.join(" "));
+    at(0.0)
 }
 
+/// What the limit of the session's identical-image test rests on.
 #[test]
+#[ignore = "takes minutes; what it prints is in session/matched.rs"]
 fn the_same_picture_is_told_from_another_of_the_person() {
     const NAME: &str = "the_same_picture_is_told_from_another_of_the_person";
+    const LIMIT: f64 = 0.03;
     let Some(shared) = testing::shared(NAME) else { return };
     let mut bench = Bench::new(&shared, &*testing::runtimes(NAME).unwrap().pop().unwrap());
     let mut altered: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -216,40 +207,39 @@ fn the_same_picture_is_told_from_another_of_the_person() {
         for path in files(&shared, label) {
             let frame = decode(&path);
             let analysis = bench.analyze(&frame);
-            let Some(print) = analysis.motion.clone() else { continue };
+            let print = analysis.motion.clone().unwrap();
             for (what, frame) in alterations(&frame, &analysis) {
                 if let Some(other) = bench.analyze(&frame).motion {
-                    let r = residual(&print, &other);
-                    if r > 0.05 {
-                        println!("{} {what} {r:.3}", name(&path));
-                    }
-                    altered.entry(what).or_default().push(r);
+                    altered.entry(what).or_default().push(residual(&print, &other));
                 }
             }
-            prints.push((name(&path), print));
+            prints.push((label, name(&path), print));
         }
     }
     println!("{:36} {:>5}  quantiles: 0, 2, 10, 50, 90, 98, 100 %", "", "n");
     for (what, values) in altered {
+        let found = values.iter().filter(|residual| **residual <= LIMIT).count() as f64 / values.len() as f64;
         quantiles(what, values);
+        // A change that clips the light makes another picture of most.
+        let expected = if what.starts_with("JPEG") { 0.99 } else { 0.5 };
+        assert!(found >= expected || what == "more contrast", "{what}: {found}");
     }
     let subjects: BTreeMap<_, _> = subjects(&shared).into_iter().collect();
-    let (mut same, mut others, mut close) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, (file, print)) in prints.iter().enumerate() {
-        for (other, other_print) in prints.iter().skip(place + 1) {
+    let (mut same, mut series, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, (label, file, print)) in prints.iter().enumerate() {
+        for (other_label, other, other_print) in prints.iter().skip(place + 1) {
             let apart = residual(print, other_print);
-            close.push((apart, file, other));
-            if subjects.contains_key(file) && subjects.get(file) == subjects.get(other) {
-                same.push(apart)
+            // The live pictures are series, and frames of the same clip; one portrait is another's mirror image.
+            if label == other_label && *label == "live" || other.contains("reflection") {
+                series.push(apart);
+            } else if subjects.contains_key(file) && subjects.get(file) == subjects.get(other) {
+                same.push(apart);
             } else {
-                others.push(apart)
+                others.push(apart);
             }
         }
     }
-    quantiles("another picture of the person", same);
-    quantiles("any other picture", others);
-    close.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (a, f, o) in &close[..25] {
-        println!("{a:.3} {f} {o}");
-    }
+    assert!(quantiles("another picture of the person", same) > 2.0 * LIMIT);
+    assert!(quantiles("a picture of somebody else", others) > 2.0 * LIMIT);
+    quantiles("pictures of one series, and a mirror", series);
 }

@@ -1,5 +1,6 @@
 //! Whatever happens to a session, it does not panic, and ACCEPT means that enough frames were judged and every required
-//! check passed. The bytes are read as a policy and a sequence of frames, refusals, faults and drops.
+//! check passed, FaceMatch where there is a reference. The bytes are read as a policy, a reference and a sequence of frames,
+//! refusals, faults and drops.
 
 #![no_main]
 
@@ -10,11 +11,12 @@ use lifesign_core::{
     analysis::{FrameAnalysis, MOTION_SIDE, Measurement, MotionPrint, Outcome},
     face::{Face, HeadPose, Point, Rect},
     frame::FrameError,
+    matching::Reference,
     pack::{Colour, CropRule, InputSpec, Manifest, ModelSpec, OutputSpec, PackInfo, Role},
     policy::{Aggregate, Policy, builtin},
     runtime::RuntimeError,
     session::{Context, Event, FrameTiming, Media, Session},
-    verdict::{Assurance, CheckId, CheckState, Decision, Detail, PackRef, RawMeasure, RuntimeRef},
+    verdict::{Assurance, CheckId, CheckState, Decision, Detail, PackRef, RawMeasure, RuntimeRef, TIMELINE},
 };
 
 const DETAILS: [Detail; 9] = [
@@ -36,7 +38,8 @@ fuzz_target!(|bytes: &[u8]| {
     config.frames_needed = 2 + u32::from(bytes.byte() % 6);
     config.aggregate = [Aggregate::Mean, Aggregate::Min, Aggregate::Median][usize::from(bytes.byte() % 3)];
     config.gate = bytes.byte() % 2 == 0;
-    let media = if bytes.byte() % 4 == 0 { Media::Image } else { Media::Frames };
+    let media = [Media::Image, Media::Frames, Media::Frames, Media::Video][usize::from(bytes.byte() % 4)];
+    let reference = reference(&mut bytes);
     let policy = Arc::new(Policy::compile_for("fuzz", config, &manifest()).expect("the built-in policies fit"));
     let mut session = Session::new(Context {
         policy: Arc::clone(&policy),
@@ -48,7 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
         },
         runtime: RuntimeRef { name: "none".to_owned(), version: "0".to_owned() },
         media,
-        reference: None,
+        reference: reference.clone().map(Arc::new),
     });
 
     let (mut index, mut now, mut completed) = (0_u64, Duration::ZERO, 0);
@@ -74,7 +77,11 @@ fuzz_target!(|bytes: &[u8]| {
     for check in &verdict.checks {
         assert!(check.score.is_none_or(|score| (0.0..=1.0).contains(&score)));
     }
+    assert!(verdict.timeline.len() <= TIMELINE);
     if verdict.decision == Decision::Accept {
+        if reference.is_some() {
+            assert_eq!(verdict.check(CheckId::FaceMatch).map(|check| check.state), Some(CheckState::Passed));
+        }
         assert!(verdict.frames.judged >= policy.needed(media));
         for &id in policy.config().required.iter().filter(|id| policy.requires(**id, media)) {
             assert_eq!(verdict.check(id).map(|check| check.state), Some(CheckState::Passed));
@@ -99,6 +106,24 @@ impl Bytes<'_> {
             byte => f32::from(byte) / 254.0,
         }
     }
+}
+
+/// Mostly none, or one that resembles the frames' faces more or less.
+fn reference(bytes: &mut Bytes<'_>) -> Option<Reference> {
+    let embedding = match bytes.byte() % 8 {
+        0 => Err(DETAILS[usize::from(bytes.byte()) % DETAILS.len()]),
+        1 => Ok(vec![bytes.number(); usize::from(bytes.byte() % 4)]),
+        2 | 3 => Ok(vec![1.0, bytes.number()]),
+        _ => return None,
+    };
+    Some(Reference { embedding, print: (bytes.byte() % 2 == 0).then(|| print(bytes)) })
+}
+
+/// A print of some waves.
+fn print(bytes: &mut Bytes<'_>) -> MotionPrint {
+    let (slope, bend) = (200.0 * bytes.number(), bytes.number());
+    let cells = std::array::from_fn(|i| slope * ((i % MOTION_SIDE) as f32 * bend).sin() + (i / MOTION_SIDE) as f32);
+    MotionPrint { cells: Box::new(cells) }
 }
 
 /// A frame all of whose checks are good but for some.
@@ -139,8 +164,7 @@ fn frame(bytes: &mut Bytes<'_>) -> FrameAnalysis {
         })
         .collect();
     let embedding = (bytes.byte() % 4 > 0).then(|| vec![1.0, bytes.number()]);
-    let (slope, bend) = (200.0 * bytes.number(), bytes.number());
-    let cells = std::array::from_fn(|i| slope * ((i % MOTION_SIDE) as f32 * bend).sin() + (i / MOTION_SIDE) as f32);
+    let print = print(bytes);
     FrameAnalysis {
         width: 640,
         height: 480,
@@ -149,7 +173,7 @@ fn frame(bytes: &mut Bytes<'_>) -> FrameAnalysis {
         measurements,
         faults: (0..bytes.byte() % 3).map(|_| RuntimeError::NotBuilt("fuzz")).collect(),
         embedding,
-        motion: (bytes.byte() % 8 > 0).then(|| MotionPrint { cells: Box::new(cells) }),
+        motion: (bytes.byte() % 8 > 0).then_some(print),
         duration: Duration::from_millis(1),
     }
 }

@@ -2,6 +2,13 @@
 //!
 //! A model knows one family of forgeries. Models of one group are averaged; each group's P(real) is calibrated so that the
 //! manifest's `fake_at` becomes a score of 0.5; the least sure group counts, since a forgery is of one family only.
+//!
+//! That is one frame's score. Over the frames of a session or a video, the scores of the judged frames become one as the
+//! policy's [`Aggregate`](crate::policy::Aggregate) says, the mean unless it says otherwise: a forged video is forged on every
+//! frame, and these models err on single ones. The raw measure is aggregated in the same way. Frames that quality kept from
+//! being judged have no say; a frame on which the check did not run leaves the whole NOT_RUN, one on which it broke makes it
+//! an ERROR. Where the pack has no deepfake model the check is NOT_RUN with NO_MODEL, and a policy that requires it is
+//! refused.
 
 use crate::{
     Error,

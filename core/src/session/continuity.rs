@@ -5,6 +5,9 @@
 //! the first one. A leap or an absence is forgiven once a later embedding shows the same face again; without embeddings
 //! nothing can show it, and the break stands.
 //!
+//! The limits hold for frames up to a second apart, as a video's are that is sampled over a minute. There one missed detection
+//! is an absence of two seconds, which only an embedding can forgive.
+//!
 //! Nothing is followed before the first judged frame: until then there is no evidence that a swap could profit from.
 
 use super::clock::Moment;
