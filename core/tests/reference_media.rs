@@ -1,8 +1,8 @@
 //! Reference images on real portraits: which pairs match, which pictures can serve as a reference, and which count as the
-//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture` prints the figures that the limits rest
-//! on.
+//! same picture. `cargo test -p lifesign-core --test reference_media -- --nocapture --include-ignored` prints the figures that
+//! the limits rest on.
 #![expect(clippy::print_stdout, reason = "the figures are what the command is named for")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::BTreeMap,
@@ -184,20 +184,21 @@ fn residual(a: &MotionPrint, b: &MotionPrint) -> f64 {
     both(a).min(both(&a.mirrored()))
 }
 
-/// Prints quantiles; gives the one that nine tenths stay below, and the least.
-fn quantiles(what: &str, mut values: Vec<f64>) -> (f64, f64) {
+/// Prints quantiles; gives the least.
+fn quantiles(what: &str, mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
     let shown = [0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0].map(|part| format!("{:.3}", at(part)));
     println!("{what:36} {:5}  {}", values.len(), shown.join(" "));
-    (at(0.9), at(0.0))
+    at(0.0)
 }
 
 /// What the limit of the session's identical-image test rests on.
 #[test]
+#[ignore = "takes minutes; what it prints is in session/matched.rs"]
 fn the_same_picture_is_told_from_another_of_the_person() {
     const NAME: &str = "the_same_picture_is_told_from_another_of_the_person";
-    const LIMIT: f64 = 0.05;
+    const LIMIT: f64 = 0.03;
     let Some(shared) = testing::shared(NAME) else { return };
     let mut bench = Bench::new(&shared, &*testing::runtimes(NAME).unwrap().pop().unwrap());
     let mut altered: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -217,9 +218,11 @@ fn the_same_picture_is_told_from_another_of_the_person() {
     }
     println!("{:36} {:>5}  quantiles: 0, 2, 10, 50, 90, 98, 100 %", "", "n");
     for (what, values) in altered {
-        let (most, _) = quantiles(what, values);
-        // A change that clips the light, and a crop that cuts the hair off, leave another picture of some.
-        assert!(most < LIMIT || ["more contrast", "cropped to 0.3 around the face"].contains(&what), "{what}: {most}");
+        let found = values.iter().filter(|residual| **residual <= LIMIT).count() as f64 / values.len() as f64;
+        quantiles(what, values);
+        // A change that clips the light makes another picture of most.
+        let expected = if what.starts_with("JPEG") { 0.99 } else { 0.5 };
+        assert!(found >= expected || what == "more contrast", "{what}: {found}");
     }
     let subjects: BTreeMap<_, _> = subjects(&shared).into_iter().collect();
     let (mut same, mut series, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,7 +239,7 @@ fn the_same_picture_is_told_from_another_of_the_person() {
             }
         }
     }
-    assert!(quantiles("another picture of the person", same).1 > 2.0 * LIMIT);
-    assert!(quantiles("a picture of somebody else", others).1 > 2.0 * LIMIT);
+    assert!(quantiles("another picture of the person", same) > 2.0 * LIMIT);
+    assert!(quantiles("a picture of somebody else", others) > 2.0 * LIMIT);
     quantiles("pictures of one series, and a mirror", series);
 }

@@ -132,7 +132,7 @@ fn outcome(session: &Session, id: CheckId, tally: Option<&Tally>) -> Outcome {
         _ => match too_few(session, tally) {
             Some(detail) => Outcome::NotRun(detail),
             None if id == CheckId::FrameContinuity => session.continuity.outcome(),
-            None if id == CheckId::StillImage => session.still.outcome(),
+            None if id == CheckId::StillImage => session.still.outcome(session.context.media),
             None => over_judged(session, tally, session.context.policy.config().aggregate),
         },
     }

@@ -64,7 +64,7 @@ pub(super) fn settle(outcome: &Outcome) -> Outcome {
 /// One check's numbers so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Score and raw measure on each judged frame; the session ends before there are many.
+    /// Score and raw measure on each judged frame; a session of frames ends before there are many, a video is sampled.
     scores: Vec<(f32, f64)>,
     unit: &'static str,
     /// Why it did not run on the last judged frame on which it did not.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lifesign_core::{
     analysis::{FrameAnalysis, Outcome},
     frame::FrameError,
+    matching::Reference,
     policy::{Aggregate, PolicyConfig, builtin},
     runtime::RuntimeError,
     session::{Event, FrameTiming, Media},
@@ -12,7 +13,7 @@ use lifesign_core::{
 };
 use proptest::prelude::*;
 
-use crate::support::{at, empty, face, good, print, session};
+use crate::support::{ALL_ROLES, at, empty, face, good, manifest, print, session_with};
 
 /// One thing that happens to a session.
 #[derive(Debug, Clone)]
@@ -76,6 +77,18 @@ fn policy() -> impl Strategy<Value = PolicyConfig> {
     })
 }
 
+fn reference() -> impl Strategy<Value = Option<Reference>> {
+    let embedding = prop_oneof![
+        4 => (-1.0_f32..1.0).prop_map(|x| Ok(vec![x, (1.0 - x * x).sqrt()])),
+        1 => prop::collection::vec(any::<f32>(), 0..4).prop_map(Ok),
+        1 => Just(Err(Detail::ReferenceNoFace)),
+        1 => Just(Err(Detail::NoModel)),
+        1 => Just(Err(Detail::ModelFault)),
+    ];
+    let shown = prop::option::of((0.0_f32..3.0).prop_map(print));
+    prop::option::of((embedding, shown).prop_map(|(embedding, print)| Reference { embedding, print }))
+}
+
 fn timings() -> impl Strategy<Value = Vec<(u64, u64, Option<u64>)>> {
     prop::collection::vec((0..3_u64, 0..500_u64, prop::option::of(0..5000_u64)), 24)
 }
@@ -83,10 +96,11 @@ fn timings() -> impl Strategy<Value = Vec<(u64, u64, Option<u64>)>> {
 fn run(
     config: &PolicyConfig,
     media: Media,
+    reference: Option<Reference>,
     steps: &[Step],
     times: &[(u64, u64, Option<u64>)],
 ) -> (Verdict, Vec<Event>) {
-    let mut session = session(config.clone(), media);
+    let mut session = session_with(config.clone(), media, reference, &manifest(&ALL_ROLES));
     let mut events = Vec::new();
     let (mut index, mut now) = (0, 0);
     for (step, (skip, elapsed, captured)) in steps.iter().zip(times) {
@@ -115,12 +129,13 @@ proptest! {
     #[test]
     fn accept_needs_enough_judged_frames_and_every_required_check(
         config in policy(),
-        image in any::<bool>(),
+        media in prop_oneof![Just(Media::Image), Just(Media::Frames), Just(Media::Video)],
+        reference in reference(),
         steps in prop::collection::vec(step(), 0..24),
         times in timings(),
     ) {
-        let media = if image { Media::Image } else { Media::Frames };
-        let (verdict, events) = run(&config, media, &steps, &times);
+        let image = media == Media::Image;
+        let (verdict, events) = run(&config, media, reference.clone(), &steps, &times);
         let stats = verdict.frames;
         prop_assert!(stats.judged <= stats.analysed);
         prop_assert!(stats.analysed + stats.refused + stats.dropped <= stats.received);
@@ -137,6 +152,11 @@ proptest! {
         if verdict.decision == Decision::Accept {
             let needed = if image { 1 } else { config.frames_needed };
             prop_assert!(stats.judged >= needed);
+            prop_assert!(media != Media::Video || 2 * stats.judged >= stats.analysed);
+            if reference.is_some() {
+                let check = verdict.check(CheckId::FaceMatch).expect("a reference asks for it");
+                prop_assert!(check.required && check.state == CheckState::Passed, "{:?}", check);
+            }
             for &id in &config.required {
                 let check = verdict.check(id).expect("a required check is in the verdict");
                 if !(image && id.needs_frames()) {
@@ -150,11 +170,12 @@ proptest! {
     #[test]
     fn the_same_frames_give_the_same_verdict(
         config in policy(),
+        reference in reference(),
         steps in prop::collection::vec(step(), 0..16),
         times in timings(),
     ) {
-        let first = run(&config, Media::Frames, &steps, &times);
-        let second = run(&config, Media::Frames, &steps, &times);
+        let first = run(&config, Media::Frames, reference.clone(), &steps, &times);
+        let second = run(&config, Media::Frames, reference, &steps, &times);
         // Compared as text: a face's coordinates may be NaN, which is unequal to itself.
         prop_assert_eq!(format!("{first:?}"), format!("{second:?}"));
     }
@@ -180,7 +201,7 @@ proptest! {
             other => other.clone(),
         };
         let steps: Vec<_> = steps.iter().map(attack).collect();
-        let (verdict, _) = run(&config, Media::Frames, &steps, &times);
+        let (verdict, _) = run(&config, Media::Frames, None, &steps, &times);
         prop_assert_ne!(verdict.decision, Decision::Accept);
     }
 }

@@ -386,3 +386,23 @@ fn a_session_with_a_required_match_and_no_reference_decides_nothing() {
     let verdict = verdict(config, (0..9).map(good));
     assert_eq!(verdict.decision, Decision::Indeterminate);
 }
+
+#[test]
+fn a_deepfake_check_without_its_model_is_never_a_pass() {
+    let without = |n| with(good(n), CheckId::Deepfake, Outcome::NotRun(Detail::NoModel));
+    let advisory = verdict(settings("default"), (0..9).map(without));
+    assert_eq!(state(&advisory, CheckId::Deepfake), (CheckState::NotRun, Some(Detail::NoModel)));
+    assert_eq!(advisory.decision, Decision::Accept, "the policy does not need it");
+    let mut config = settings("default");
+    config.advisory.retain(|id| *id != CheckId::Deepfake);
+    config.required.push(CheckId::Deepfake);
+    // A policy that requires it does not compile for such a pack; should the model be missing all the same, nothing passes.
+    let required = verdict(config.clone(), (0..9).map(without));
+    assert_eq!(state(&required, CheckId::Deepfake), (CheckState::NotRun, Some(Detail::NoModel)));
+    assert_eq!(required.decision, Decision::Indeterminate);
+    // One frame without it leaves the whole without it.
+    let mut video = session(settings("default"), Media::Video);
+    drive(&mut video, (0..9).map(|n| if n == 8 { without(n) } else { good(n) }));
+    let verdict = video.finish(Duration::from_secs(9));
+    assert_eq!(state(&verdict, CheckId::Deepfake), (CheckState::NotRun, Some(Detail::NoModel)));
+}

@@ -1,6 +1,7 @@
 //! Small videos of one grey, which the tiny pack judges by its level, made by the ffmpeg program.
 
 use std::{
+    collections::HashMap,
     fs,
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
@@ -12,6 +13,7 @@ use lifesign_proto::v1::{self, stream_session_request as up};
 use crate::harness::message;
 
 /// Whether clips can be made; says that `test` is skipped where they cannot, and fails instead in CI.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn can_be_made(test: &str) -> bool {
     let there = Ffmpeg::find().path().is_some();
     if !there {
@@ -23,10 +25,10 @@ pub(crate) fn can_be_made(test: &str) -> bool {
 
 /// Makes a clip: ffmpeg's arguments, and the ending that tells the container. Each clip is made once.
 pub(crate) fn make(arguments: &str, ending: &str) -> Vec<u8> {
-    static MADE: OnceLock<Mutex<Vec<(String, Vec<u8>)>>> = OnceLock::new();
+    static MADE: OnceLock<Mutex<HashMap<String, Vec<u8>>>> = OnceLock::new();
     let mut made = MADE.get_or_init(Mutex::default).lock().unwrap();
     let key = format!("{arguments} {ending}");
-    if let Some((_, clip)) = made.iter().find(|(known, _)| *known == key) {
+    if let Some(clip) = made.get(&key) {
         return clip.clone();
     }
     let folder = tempfile::tempdir().unwrap();
@@ -40,7 +42,7 @@ pub(crate) fn make(arguments: &str, ending: &str) -> Vec<u8> {
         .unwrap();
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     let clip = fs::read(path).unwrap();
-    made.push((key, clip.clone()));
+    made.insert(key, clip.clone());
     clip
 }
 

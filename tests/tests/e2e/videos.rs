@@ -55,7 +55,7 @@ pub(crate) fn messages(clip: &[u8], media_type: &str) -> Vec<StreamSessionReques
     all.into_iter().map(|message| StreamSessionRequest { message: Some(message) }).collect()
 }
 
-async fn stream(client: &mut Client, clip: &[u8], media_type: &str) -> (Verdict, usize) {
+async fn stream(client: &mut Client, clip: &[u8], media_type: &str) -> (Verdict, u32) {
     let mut replies = client.stream_session(iter(messages(clip, media_type))).await.expect("a stream").into_inner();
     let (mut verdict, mut progress) = (None, 0);
     while let Some(reply) = replies.message().await.expect("no fault") {
