@@ -59,12 +59,12 @@ shipped:
 train:
     cd models/train && python3 -m pytest -q
 
-# Each fuzz target for a few seconds: it still builds, and nothing is found on the way. The fixtures give `decode` real files
-# to start from; what it learns goes to the first folder.
+# Each fuzz target for a few seconds: it still builds, and nothing is found on the way. The fixtures give `decode` and
+# `demux` real files to start from; what they learn goes to the first folder.
 fuzz seconds="20":
-    mkdir -p core/fuzz/corpus/decode
+    mkdir -p core/fuzz/corpus/decode core/fuzz/corpus/demux
     cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run decode fuzz/corpus/decode tests/frame_fixtures -- -max_total_time={{ seconds }} -rss_limit_mb=2048
-    cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run demux -- -max_total_time={{ seconds }} -rss_limit_mb=2048
+    cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run demux fuzz/corpus/demux tests/video_fixtures -- -max_total_time={{ seconds }} -rss_limit_mb=2048
     cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run session -- -max_total_time={{ seconds }} -rss_limit_mb=2048
 
 # Every command of the README, in order, in a copy of the tree.

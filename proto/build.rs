@@ -13,8 +13,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("lifesign.v1.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
-        // Frames are handed from the socket to the decoder without a copy.
+        // Frames and videos are handed from the socket to the decoder without a copy.
         .bytes(".lifesign.v1.Image.data")
+        .bytes(".lifesign.v1.Video.data")
         .bytes(".lifesign.v1.MediaChunk.data")
         .compile_fds(descriptors)?;
     Ok(())

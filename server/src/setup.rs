@@ -1,5 +1,5 @@
 //! What the program judges with, made once at start-up and refused as a whole if any part is wrong: model pack, ONNX
-//! runtime, policies, limits.
+//! runtime, policies, limits, video decoders.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,12 @@ use lifesign_core::{
     verdict::Assurance,
 };
 
-use crate::{config::Config, models};
+use crate::{
+    config::Config,
+    engine::EngineConfigError,
+    models,
+    video::{VideoConfigError, VideoSetup},
+};
 
 /// Why the program refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,12 @@ pub enum SetupError {
     /// A policy cannot be used with the pack.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A setting of the pool is out of range.
+    #[error(transparent)]
+    Engine(#[from] EngineConfigError),
+    /// Videos cannot be decoded as configured.
+    #[error(transparent)]
+    Video(#[from] VideoConfigError),
     /// The pack can claim less than is required.
     #[error("pack {pack} has assurance {actual:?}; require_assurance asks for {required:?} at least")]
     Assurance {
@@ -52,8 +63,10 @@ pub struct Setup {
     pub runtime: SharedRuntime,
     /// The policies, checked against the pack.
     pub policies: Policies,
-    /// What media is accepted.
+    /// What images are accepted.
     pub limits: FrameLimits,
+    /// What videos are accepted, and how they are looked at.
+    pub video: VideoSetup,
 }
 
 /// The policies a call may name.
@@ -86,21 +99,25 @@ impl Setup {
         }
         let runtime = runtime::select(&runtime_choice(&config.onnxruntime))?;
         let policies = Policies::compile(config, &pack)?;
-        Ok(Self { pack: Arc::new(pack), runtime, policies, limits: config.limits })
+        let (workers, _) = config.engine.resolve()?;
+        let video = config.video.resolve(workers)?;
+        Ok(Self { pack: Arc::new(pack), runtime, policies, limits: config.limits, video })
     }
 
-    /// What a start-up line says: pack with version and assurance, runtime with version, policies.
+    /// What a start-up line says: pack with version and assurance, runtime with version, video codecs,
+    /// policies.
     pub fn summary(&self) -> String {
         let pack = self.pack.reference();
         let runtime = self.runtime.describe();
         let policies: Vec<&str> = self.policies.iter().map(|policy| policy.reference().id.as_str()).collect();
         format!(
-            "pack {} {} (assurance {}), runtime {} {}, policies {} (default {})",
+            "pack {} {} (assurance {}), runtime {} {}, videos {}, policies {} (default {})",
             pack.id,
             pack.version,
             crate::convert::assurance(pack.assurance).as_str_name().trim_start_matches("ASSURANCE_"),
             runtime.name,
             runtime.version,
+            self.video.codecs().join(" "),
             policies.join(", "),
             self.policies.default_name(),
         )

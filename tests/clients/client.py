@@ -5,6 +5,8 @@ usage: client.py ADDRESS image FILE…       one CheckMedia each; prints FILE, t
        client.py ADDRESS stream FRAME…     one StreamSession of these JPEG files in 64 KiB chunks; prints the decision
        client.py ADDRESS raw FRAME…        the same, decoded here and sent as RGB8 pixels
        client.py ADDRESS session FRAME…    as `stream`, through CreateSession and its token, then GetSession
+       client.py ADDRESS video CLIP        a video by CheckMedia and as the chunks of a stream; prints the decision, the
+                                           same by both
 """
 
 import pathlib
@@ -41,6 +43,23 @@ def pixels(media, path):
     picture = Image.open(path).convert("RGB")
     return picture.tobytes(), {"raw": media.RawPixels(format=media.PIXEL_FORMAT_RGB8, width=picture.width,
                                                       height=picture.height)}
+
+
+def video_messages(service, media, data, media_type):
+    """Start and a video in chunks; the verdict comes without `finish`."""
+    yield service.StreamSessionRequest(start=service.StreamSessionRequest.Start(config=service.SessionConfig()))
+    for offset in range(0, len(data), CHUNK_BYTES):
+        part = data[offset:offset + CHUNK_BYTES]
+        chunk = media.MediaChunk(offset=offset, data=part, last=offset + len(part) == len(data), media_type=media_type)
+        yield service.StreamSessionRequest(chunk=chunk)
+
+
+def video(stub, service, media, data):
+    """The verdicts on a video by both doors."""
+    whole = stub.CheckMedia(service.CheckMediaRequest(video=media.Video(data=data)), timeout=60).verdict
+    media_type = "video/webm" if data.startswith(b"\x1a\x45\xdf\xa3") else "video/mp4"
+    replies = list(stub.StreamSession(video_messages(service, media, data, media_type), timeout=60))
+    return whole, replies[-1].verdict
 
 
 def messages(service, media, start, frames, read):
@@ -82,6 +101,13 @@ def main():
             read = pixels if command == "raw" else encoded
             _, verdict = stream(stub, service, media, start(config=service.SessionConfig()), files, read)
             print(name(verdict.decision))
+        elif command == "video":
+            whole, streamed = video(stub, service, media, pathlib.Path(files[0]).read_bytes())
+            assert whole.decision == streamed.decision, (whole, streamed)
+            scores = [{c.id: round(c.score, 4) for c in v.checks if c.HasField("score")} for v in (whole, streamed)]
+            assert scores[0] == scores[1], scores
+            assert len(whole.timeline) == whole.frames.analysed > 0, whole.frames
+            print(name(whole.decision))
         elif command == "session":
             made = stub.CreateSession(service.CreateSessionRequest(), timeout=10)
             assert len(made.nonce) == 32, made

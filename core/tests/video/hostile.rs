@@ -31,6 +31,20 @@ impl Random {
     }
 }
 
+/// What the fuzz target starts from is worth starting from.
+#[test]
+fn every_fixture_is_a_whole_video() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/video_fixtures");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut seen = std::collections::BTreeSet::new();
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension != "md")) {
+        let info = probe(&std::fs::read(&path).unwrap(), &VideoLimits::default()).unwrap();
+        assert_eq!(info.frames, 5, "{}", path.display());
+        seen.insert((info.container.name(), info.codec.name().to_owned()));
+    }
+    assert_eq!(seen.len(), 7, "{seen:?}");
+}
+
 #[test]
 fn nothing_and_other_things_are_no_videos() {
     let limits = VideoLimits::default();

@@ -40,7 +40,7 @@ pub struct Cli {
 enum Command {
     /// Serve lifesign.v1 over gRPC until SIGINT or SIGTERM
     Serve(serve::ServeArgs),
-    /// Judge image files; exit status 0: all accepted, 1: some not, 2: an error
+    /// Judge images and videos; exit status 0: all accepted, 1: some not, 2: an error
     Check(check::CheckArgs),
     /// Measure the time from image bytes to verdict on one thread, and its ratio to the bare kernels
     Bench(bench::BenchArgs),

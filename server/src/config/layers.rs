@@ -16,6 +16,7 @@ use figment::{
 use lifesign_core::verdict::CheckId;
 
 use super::{Config, ConfigError};
+use crate::video::VideoConfig;
 
 /// Variables that begin so are settings; `__` nests.
 pub const VARIABLE_PREFIX: &str = "LIFESIGN_";
@@ -175,10 +176,13 @@ impl Loaded {
     }
 
     fn merge(layers: Vec<Layer>) -> Result<Self, ConfigError> {
-        let mut figment = Figment::from(figment::providers::Serialized::defaults(Config::default()));
-        for layer in &layers {
-            figment = figment.merge(layer.clone());
+        let given = layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer.clone()));
+        // A preset is a set of defaults: whatever place names it, any place may say otherwise.
+        let mut defaults = Config::default();
+        if let Ok(preset) = given.extract_inner::<String>("video.preset") {
+            defaults.video = VideoConfig::of_preset(&preset);
         }
+        let figment = Figment::from(figment::providers::Serialized::defaults(defaults)).merge(given);
         let mut config: Config = figment.extract().map_err(|error| explain(&layers, error))?;
         config.configured_policies = configured_policies(&layers);
         config.validate()?;

@@ -22,7 +22,7 @@ use lifesign_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{engine::EngineConfig, grpc::GrpcConfig};
+use crate::{engine::EngineConfig, grpc::GrpcConfig, video::VideoConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Config {
     pub default_policy: String,
     /// What media is accepted.
     pub limits: FrameLimits,
+    /// What videos are accepted, and how they are looked at.
+    pub video: VideoConfig,
     /// The pool of workers.
     pub engine: EngineConfig,
     /// The gRPC server.
@@ -61,6 +63,7 @@ impl Default for Config {
             require_assurance: None,
             default_policy: policy::DEFAULT.to_owned(),
             limits: FrameLimits::default(),
+            video: VideoConfig::default(),
             engine: EngineConfig::default(),
             grpc: GrpcConfig::default(),
             log: LogConfig::default(),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use lifesign_core::{policy::builtin, verdict::CheckId};
+use lifesign_core::{policy::builtin, verdict::CheckId, video::VideoLimits};
 
 use super::*;
 
@@ -123,7 +123,7 @@ fn ranges_and_contradictions_are_refused() {
     for (name, value, expected) in [
         ("LIFESIGN_LIMITS__MAX_BYTES", "0", "limits.max_bytes is 0"),
         ("LIFESIGN_LIMITS__MAX_DIMENSION", "8", "limits.max_dimension is 8"),
-        ("LIFESIGN_DEFAULT_POLICY", "nobody", "default_policy is nobody; allowed: default"),
+        ("LIFESIGN_DEFAULT_POLICY", "nobody", "default_policy is nobody; allowed: close-up, default"),
         ("LIFESIGN_ENGINE__WORKERS", "5000", "engine.workers is 5000"),
         ("LIFESIGN_PACK", "", "pack is empty"),
         ("LIFESIGN_GRPC__MAX_FRAMES", "0", "grpc.max_frames"),
@@ -131,6 +131,27 @@ fn ranges_and_contradictions_are_refused() {
         let said = message(&environment(&[(name, value)]));
         assert!(said.contains(expected), "{name}={value}: {said}");
     }
+}
+
+#[test]
+fn a_preset_is_a_set_of_defaults() {
+    let sources = environment(&[("LIFESIGN_VIDEO__PRESET", "fpt")]);
+    assert_eq!(sources.load().unwrap().config.video.limits, VideoLimits::fpt());
+    // The place that says otherwise may come before the one that names the preset.
+    let file = file("[video.limits]\nmax_bytes = 123456\n");
+    let sources = Sources { file: Some(file.path.clone()), ..sources };
+    let loaded = sources.load().unwrap();
+    assert_eq!(loaded.config.video.limits, VideoLimits { max_bytes: 123_456, ..VideoLimits::fpt() });
+    let printed = to_toml(&loaded).unwrap();
+    assert!(printed.contains("preset = \"fpt\"  # the environment variable LIFESIGN_VIDEO__PRESET\n"), "{printed}");
+    assert!(printed.contains("min_long_side = 800\n"), "what the preset says is printed: {printed}");
+    let copy = self::file(&printed);
+    let read = Sources { file: Some(copy.path.clone()), ..Sources::default() }.load().unwrap().config;
+    assert_eq!(read.video, loaded.config.video);
+    let said = message(&environment(&[("LIFESIGN_VIDEO__PRESET", "facia")]));
+    assert!(said.contains("video.preset: is facia; allowed: default, fpt, glair"), "{said}");
+    let said = message(&environment(&[("LIFESIGN_VIDEO__PRESET", "5")]));
+    assert!(said.contains("setting video.preset in the environment variable"), "{said}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Config, ConfigError};
 
 impl Config {
-    /// Checks every setting, and those of the engine and the server by their own rules.
+    /// Checks every setting, and those of the engine, the videos and the server by their own rules.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] or [`ConfigError::Part`] for the first fault.
@@ -35,7 +35,9 @@ impl Config {
             "a loopback address; or any, with grpc.insecure (--insecure), behind a proxy that encrypts",
         )?;
         self.engine.resolve().map_err(|error| ConfigError::Part(error.to_string()))?;
-        self.grpc.validate(&self.limits).map_err(|error| ConfigError::Part(error.to_string()))
+        let needed = self.policies.values().map(|policy| policy.frames_needed).max().unwrap_or_default();
+        self.video.validate(needed).map_err(|error| ConfigError::Part(error.to_string()))?;
+        self.grpc.validate(&self.limits, &self.video.limits).map_err(|error| ConfigError::Part(error.to_string()))
     }
 }
 

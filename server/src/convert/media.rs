@@ -1,10 +1,16 @@
 //! Media on the wire as the core's layouts and limits, and the core's hints as the wire's.
 
+use std::time::Duration;
+
 use lifesign_core::{
     frame::{FrameLimits, MediaType, PixelFormat, RawLayout, Rotation},
     quality::Hint,
+    video::VideoLimits,
 };
 use lifesign_proto::v1 as wire;
+
+use super::duration;
+use crate::video::VideoSetup;
 
 /// Why a description of raw pixels was refused. The setting it names is relative to `RawPixels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +67,36 @@ pub fn frame_limits(limits: &FrameLimits) -> wire::MediaLimits {
         max_dimension: limits.max_dimension,
         media_types: MediaType::ALL.iter().map(|media_type| media_type.name().to_owned()).collect(),
         ..wire::MediaLimits::default()
+    }
+}
+
+/// What videos are accepted, how many of their frames are looked at, and the codecs.
+pub fn video_limits(setup: &VideoSetup) -> wire::VideoLimits {
+    // All of them by name, so that a limit that is added does not stay unsaid.
+    let VideoLimits {
+        max_bytes,
+        min_duration_ms,
+        max_duration_ms,
+        min_long_side,
+        min_short_side,
+        max_side,
+        max_pixels,
+        max_frames,
+        // What decoding may cost is this machine's affair.
+        max_decode_ms: _,
+        max_decoder_memory: _,
+    } = setup.limits;
+    wire::VideoLimits {
+        max_bytes,
+        min_duration: Some(duration(Duration::from_millis(min_duration_ms))),
+        max_duration: Some(duration(Duration::from_millis(max_duration_ms))),
+        min_long_side,
+        min_short_side,
+        max_side,
+        max_pixels,
+        max_frames,
+        max_sampled_frames: setup.max_sampled_frames,
+        codecs: setup.codecs().into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -137,6 +173,15 @@ mod tests {
         ];
         let mapped: BTreeSet<i32> = all.iter().map(|value| hint(*value).into()).collect();
         assert_eq!(mapped, (1..=13).collect());
+    }
+
+    #[test]
+    fn limits_on_videos_are_said() {
+        let setup = crate::video::VideoConfig { ffmpeg: "off".into(), ..crate::video::VideoConfig::of_preset("fpt") };
+        let limits = video_limits(&setup.resolve(1).unwrap());
+        assert_eq!((limits.max_bytes, limits.min_long_side, limits.min_short_side), (10_000_000, 800, 600));
+        assert_eq!((limits.min_duration.unwrap().seconds, limits.max_duration.unwrap().seconds), (5, 10));
+        assert_eq!((limits.max_sampled_frames, limits.codecs), (64, vec!["H264".to_owned()]));
     }
 
     #[test]

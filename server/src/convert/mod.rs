@@ -6,5 +6,5 @@ mod verdict;
 
 pub mod json;
 
-pub use media::{RawPixelsError, frame_limits, hint, raw_layout};
-pub use verdict::{assurance, check, duration, face, pack_ref, policy_ref, runtime_ref, verdict};
+pub use media::{RawPixelsError, frame_limits, hint, raw_layout, video_limits};
+pub use verdict::{assurance, check, decision, duration, face, pack_ref, policy_ref, runtime_ref, verdict};

@@ -124,7 +124,8 @@ pub fn duration(duration: Duration) -> prost_types::Duration {
     }
 }
 
-fn decision(decision: Decision) -> wire::Decision {
+/// What the caller should do.
+pub fn decision(decision: Decision) -> wire::Decision {
     match decision {
         Decision::Accept => wire::Decision::Accept,
         Decision::Reject => wire::Decision::Reject,

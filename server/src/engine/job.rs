@@ -1,6 +1,7 @@
 //! What goes into the pool and what comes out.
 
 use std::{
+    borrow::Cow,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -55,11 +56,30 @@ impl Media {
     }
 }
 
-/// One frame to decode and analyse.
+/// What a worker looks at.
+#[derive(Debug)]
+pub enum Picture {
+    /// As it came over the wire; the worker decodes it.
+    Media(Media),
+    /// A frame of a video, whose decoder holds the frames before it.
+    Decoded(Frame),
+}
+
+impl Picture {
+    /// The frame, decoded within the limits where it is not yet.
+    pub(super) fn frame(&self, limits: &FrameLimits) -> Result<Cow<'_, Frame>, FrameError> {
+        match self {
+            Picture::Media(media) => media.decode(limits).map(Cow::Owned),
+            Picture::Decoded(frame) => Ok(Cow::Borrowed(frame)),
+        }
+    }
+}
+
+/// One frame to decode, where it is not yet, and analyse.
 #[derive(Debug)]
 pub struct Job {
     /// The picture.
-    pub media: Media,
+    pub picture: Picture,
     /// What is accepted.
     pub limits: FrameLimits,
     /// What to run.

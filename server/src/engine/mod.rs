@@ -2,7 +2,8 @@
 //!
 //! Each worker loads its own models and keeps them; nothing of a model crosses threads. Jobs wait in one bounded queue
 //! as *compressed* bytes, so that memory is bounded by queue length and media size; a decoded picture exists only on
-//! the worker that looks at it. Work whose caller has gone away, or whose deadline has passed, is dropped before it is
+//! the worker that looks at it. Frames of videos come decoded, since a decoder cannot begin in the middle: a few for each of
+//! the few videos that are decoded at a time. Work whose caller has gone away, or whose deadline has passed, is dropped before it is
 //! decoded and again before it is analysed.
 
 mod config;
@@ -11,7 +12,7 @@ mod load;
 mod worker;
 
 pub use config::{EngineConfig, EngineConfigError};
-pub use job::{Analysed, EngineError, Job, Media, MediaForm, Ticket};
+pub use job::{Analysed, EngineError, Job, Media, MediaForm, Picture, Ticket};
 pub use worker::Judge;
 
 use std::{

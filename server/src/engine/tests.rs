@@ -86,17 +86,18 @@ impl Rig {
     }
 }
 
+const LAYOUT: RawLayout = RawLayout {
+    format: PixelFormat::Gray8,
+    width: 32,
+    height: 32,
+    stride: 0,
+    rotation: Rotation::Deg0,
+    mirrored: false,
+};
+
 fn job(within: Duration) -> Job {
-    let layout = RawLayout {
-        format: PixelFormat::Gray8,
-        width: 32,
-        height: 32,
-        stride: 0,
-        rotation: Rotation::Deg0,
-        mirrored: false,
-    };
     Job {
-        media: Media { data: Bytes::from(vec![9; 32 * 32]), form: MediaForm::Raw(layout) },
+        picture: Picture::Media(Media { data: Bytes::from(vec![9; 32 * 32]), form: MediaForm::Raw(LAYOUT) }),
         limits: FrameLimits::default(),
         plan: Arc::default(),
         deadline: Instant::now() + within,
@@ -114,6 +115,19 @@ async fn a_job_is_decoded_and_judged() {
     let done = ticket.await.unwrap();
     assert_eq!((done.analysis.width, done.analysis.height), (32, 32));
     assert!(done.analyse > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_decoded_frame_is_judged_as_it_is() {
+    let rig = rig(4);
+    let frame = Frame::from_raw(&[9; 64 * 48], &RawLayout { width: 64, height: 48, ..LAYOUT }, &FrameLimits::default());
+    // Limits on images say nothing about it: a video has its own.
+    let limits = FrameLimits { max_dimension: 1, ..FrameLimits::default() };
+    let picture = Picture::Decoded(frame.unwrap());
+    let ticket = rig.engine.submit(Job { picture, limits, ..job(LONG) }).unwrap();
+    rig.go.send(Word::Answer).unwrap();
+    let done = ticket.await.unwrap();
+    assert_eq!((done.analysis.width, done.analysis.height), (64, 48));
 }
 
 #[tokio::test]
@@ -203,7 +217,7 @@ async fn a_panic_costs_one_job_and_the_models_are_loaded_anew() {
 async fn broken_media_and_broken_models_are_told_apart() {
     let rig = rig(4);
     let mut empty = job(LONG);
-    empty.media = Media { data: Bytes::from_static(b"no image"), form: MediaForm::Encoded(None) };
+    empty.picture = Picture::Media(Media { data: Bytes::from_static(b"no image"), form: MediaForm::Encoded(None) });
     let refused = rig.engine.submit(empty).unwrap().await;
     assert!(matches!(refused, Err(EngineError::Frame(FrameError::UnknownFormat))), "{refused:?}");
     let failing = rig.engine.submit(job(LONG)).unwrap();

@@ -105,7 +105,7 @@ where
         started: Instant,
     ) -> Option<Result<Analysed, EngineError>> {
         let job = &queued.job;
-        let frame = match job.media.decode(&job.limits) {
+        let frame = match job.picture.frame(&job.limits) {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error.into())),
         };

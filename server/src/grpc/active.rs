@@ -6,6 +6,7 @@ use std::{
 };
 
 use lifesign_core::{
+    matching::Reference,
     policy::{Policy, Visibility},
     verdict::{CheckId, CheckKind, Verdict},
 };
@@ -13,7 +14,12 @@ use lifesign_proto::v1::{self, stream_session_request as up, stream_session_resp
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{request, shared::Shared};
+use super::{
+    calls::CallRecord,
+    reference::ReferenceImage,
+    request,
+    shared::{Shared, Turn},
+};
 use crate::{
     convert,
     sessions::{NewSession, Opened},
@@ -31,19 +37,28 @@ pub(super) struct ActiveSession {
 
 impl ActiveSession {
     /// Opens what `start` asks for, until `ends` at most.
-    pub(super) fn open(shared: &Arc<Shared>, start: up::Start, ends: Instant) -> Result<Self, Fault> {
-        let (now, expires) = (shared.clock.now(), shared.clock.at(ends));
+    pub(super) async fn open(
+        shared: &Arc<Shared>,
+        call: &CallRecord,
+        start: up::Start,
+        ends: Instant,
+    ) -> Result<Self, Fault> {
         let policies = &shared.setup.policies;
         let (opened, by_token) = match start.session {
             None => {
                 let what = "`session_token` or `config` must be set";
                 return Err(Fault::field("start.session", "SESSION_MISSING", what));
             }
-            Some(up::start::Session::SessionToken(token)) => (shared.store.open(&token, now, expires)?, true),
+            Some(up::start::Session::SessionToken(token)) => {
+                (shared.store.open(&token, shared.clock.now(), shared.clock.at(ends))?, true)
+            }
             Some(up::start::Session::Config(_)) if !shared.inline_allowed => return Err(Fault::InlineNotAllowed),
             Some(up::start::Session::Config(config)) => {
-                let about = new_session(shared, config)?;
-                (shared.store.open_inline(about, now, expires)?, false)
+                let (about, image) = new_session(shared, config, "start.config.reference")?;
+                // The picture counts as media of a stream until it has been looked at.
+                let _room = image.as_ref().map(|image| shared.room_for(image.bytes())).transpose()?;
+                let about = with_reference(shared, call, about, image, Turn::Wait, ends).await?;
+                (shared.store.open_inline(about, shared.clock.now(), shared.clock.at(ends))?, false)
             }
         };
         // The name was resolved when the session was made, and policies do not change while the server runs.
@@ -57,6 +72,11 @@ impl ActiveSession {
 
     pub(super) fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// Whom the face is compared with.
+    pub(super) fn reference(&self) -> Option<Arc<Reference>> {
+        self.opened.about.reference.clone()
     }
 
     /// Fires when the backend cancels the session.
@@ -101,6 +121,9 @@ fn for_device(verdict: &mut v1::Verdict, visibility: Visibility) {
     };
     let shown = |id: &str| CheckId::ALL.iter().any(|check| check.name() == id && open_kinds.contains(&check.kind()));
     verdict.checks.retain(|check| shown(&check.id));
+    // Frame by frame it would tell even more than the checks; and which frame was compared tells which to forge.
+    verdict.timeline.clear();
+    verdict.matched_frame_index = None;
     verdict.vendor_results.clear();
 }
 
@@ -111,11 +134,34 @@ impl Drop for ActiveSession {
     }
 }
 
-/// What a session is for, checked, with the policy's name resolved.
-pub(super) fn new_session(shared: &Shared, config: v1::SessionConfig) -> Result<NewSession, Fault> {
+/// What a session is for, checked, with the policy's name resolved; and the reference image, which is at `path`, not yet
+/// looked at.
+pub(super) fn new_session(
+    shared: &Shared,
+    config: v1::SessionConfig,
+    path: &'static str,
+) -> Result<(NewSession, Option<ReferenceImage>), Fault> {
     let policy = request::policy(&shared.setup.policies, &config.policy)?;
     request::client_reference(&config.client_reference)?;
-    Ok(NewSession { policy: policy.reference().id.clone(), client_reference: config.client_reference })
+    let image = ReferenceImage::read(shared, path, config.reference)?;
+    let (policy, client_reference) = (policy.reference().id.clone(), config.client_reference);
+    Ok((NewSession { policy, client_reference, reference: None }, image))
+}
+
+/// The session with what is kept of its reference image.
+pub(super) async fn with_reference(
+    shared: &Shared,
+    call: &CallRecord,
+    about: NewSession,
+    image: Option<ReferenceImage>,
+    turn: Turn,
+    deadline: Instant,
+) -> Result<NewSession, Fault> {
+    let reference = match image {
+        Some(image) => Some(image.look(shared, call, turn, deadline).await?),
+        None => None,
+    };
+    Ok(NewSession { reference, ..about })
 }
 
 #[cfg(test)]
@@ -128,9 +174,13 @@ mod tests {
             checks: checks.collect(),
             diagnostics: vec!["judged 5 of 5".into()],
             vendor_results: vec![v1::VendorResult::default()],
+            timeline: vec![v1::FrameRecord::default()],
+            matched_frame_index: Some(3),
             ..Default::default()
         };
         for_device(&mut verdict, visibility);
+        let told = (verdict.timeline.len(), verdict.matched_frame_index);
+        assert_eq!(told, if visibility == Visibility::Full { (1, Some(3)) } else { (0, None) });
         let ids = verdict.checks.into_iter().map(|check| check.id).collect();
         (ids, verdict.diagnostics.len(), verdict.vendor_results.len())
     }

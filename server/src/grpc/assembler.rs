@@ -1,6 +1,7 @@
 //! Chunks in, frames out: sans-IO, so that every order of chunks can be tried without a socket.
 
 use bytes::{Bytes, BytesMut};
+use lifesign_core::video::Container;
 use lifesign_proto::v1;
 
 /// Why a chunk does not fit those before it.
@@ -44,6 +45,9 @@ pub enum ChunkError {
         /// Received so far, with this chunk.
         actual: u64,
     },
+    /// A video after a frame, or anything after a video.
+    #[error("a stream carries either frames, or one video alone as frame 0")]
+    VideoNotAlone,
     /// Too many frames.
     #[error("the session has had its {limit} frames")]
     TooManyFrames {
@@ -65,6 +69,8 @@ pub struct ChunkLimits {
     pub chunk_bytes: u64,
     /// Bytes of one frame.
     pub frame_bytes: u64,
+    /// Bytes of a video.
+    pub video_bytes: u64,
     /// Frames of one session.
     pub frames: u64,
 }
@@ -101,12 +107,14 @@ pub struct Assembler {
     limits: ChunkLimits,
     next_index: u64,
     partial: Option<Partial>,
+    /// A video has come whole.
+    video: bool,
 }
 
 impl Assembler {
     /// At the beginning of a stream.
     pub fn new(limits: ChunkLimits) -> Self {
-        Self { limits, next_index: 0, partial: None }
+        Self { limits, next_index: 0, partial: None, video: false }
     }
 
     /// The index that the next chunk must carry.
@@ -142,6 +150,7 @@ impl Assembler {
         }
         let index = self.next_index;
         self.next_index += 1;
+        self.video = is_video(&partial.head);
         Ok(Some(AssembledFrame { index, data, head: partial.head }))
     }
 
@@ -157,6 +166,10 @@ impl Assembler {
     }
 
     fn check(&self, chunk: &v1::MediaChunk, received: u64) -> Result<(), ChunkError> {
+        let video = is_video(self.partial.as_ref().map_or(chunk, |partial| &partial.head));
+        if self.video || (video && self.next_index > 0) {
+            return Err(ChunkError::VideoNotAlone);
+        }
         if self.next_index >= self.limits.frames {
             return Err(ChunkError::TooManyFrames { limit: self.limits.frames });
         }
@@ -171,8 +184,9 @@ impl Assembler {
             return Err(ChunkError::ChunkTooLarge { limit: self.limits.chunk_bytes, actual: bytes });
         }
         let total = received.saturating_add(bytes);
-        if total > self.limits.frame_bytes {
-            return Err(ChunkError::FrameTooLarge { limit: self.limits.frame_bytes, actual: total });
+        let limit = if video { self.limits.video_bytes } else { self.limits.frame_bytes };
+        if total > limit {
+            return Err(ChunkError::FrameTooLarge { limit, actual: total });
         }
         if bytes == 0 && !chunk.last {
             return Err(ChunkError::NoData);
@@ -181,13 +195,18 @@ impl Assembler {
     }
 }
 
+/// Whether a frame's first chunk begins a video.
+pub(super) fn is_video(head: &v1::MediaChunk) -> bool {
+    Container::parse(&head.media_type).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const LIMITS: ChunkLimits = ChunkLimits { chunk_bytes: 8, frame_bytes: 20, frames: 3 };
+    const LIMITS: ChunkLimits = ChunkLimits { chunk_bytes: 8, frame_bytes: 20, video_bytes: 30, frames: 3 };
 
     fn chunk(frame_index: u64, offset: u64, data: &'static [u8], last: bool) -> v1::MediaChunk {
         v1::MediaChunk { frame_index, offset, data: Bytes::from_static(data), last, ..Default::default() }
@@ -245,6 +264,35 @@ mod tests {
     }
 
     #[test]
+    fn a_video_is_alone_and_has_its_own_limit() {
+        let part = |frame_index, offset, last| v1::MediaChunk {
+            media_type: "video/webm".into(),
+            ..chunk(frame_index, offset, b"12345678", last)
+        };
+        let mut assembler = Assembler::new(LIMITS);
+        for offset in [0, 8] {
+            assert_eq!(assembler.push(part(0, offset, false)), Ok(None));
+        }
+        // The type is read from the first chunk.
+        let whole = assembler.push(chunk(0, 16, b"12345678", true)).unwrap().unwrap();
+        assert_eq!((whole.data.len(), is_video(&whole.head)), (24, true));
+        assert_eq!(assembler.push(chunk(1, 0, b"x", true)), Err(ChunkError::VideoNotAlone));
+        assert_eq!(assembler.push(part(1, 0, true)), Err(ChunkError::VideoNotAlone));
+
+        let mut assembler = Assembler::new(LIMITS);
+        for offset in [0, 8, 16] {
+            assembler.push(part(0, offset, false)).unwrap();
+        }
+        assert_eq!(assembler.push(part(0, 24, true)), Err(ChunkError::FrameTooLarge { limit: 30, actual: 32 }));
+
+        let mut assembler = Assembler::new(LIMITS);
+        assembler.push(chunk(0, 0, b"x", true)).unwrap();
+        assert_eq!(assembler.push(part(1, 0, true)), Err(ChunkError::VideoNotAlone));
+        // A picture of another type than a video's is no video, whatever it calls itself.
+        assert!(!is_video(&v1::MediaChunk { media_type: "video/x-flv".into(), ..Default::default() }));
+    }
+
+    #[test]
     fn a_stream_ends_between_frames_only() {
         let mut assembler = Assembler::new(LIMITS);
         assert_eq!(assembler.finish(), Ok(()));
@@ -258,7 +306,7 @@ mod tests {
         /// However frames are cut into chunks, they come out as they went in.
         #[test]
         fn any_cut_gives_the_frames_back(frames in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 1..8), 1..5), 0..6)) {
-            let limits = ChunkLimits { chunk_bytes: 8, frame_bytes: 64, frames: 6 };
+            let limits = ChunkLimits { chunk_bytes: 8, frame_bytes: 64, video_bytes: 8, frames: 6 };
             let mut assembler = Assembler::new(limits);
             for (index, chunks) in (0u64..).zip(&frames) {
                 let mut offset = 0;

@@ -73,12 +73,14 @@ impl CallRecord {
         self.with(|facts| facts.decision = Some(decision));
     }
 
-    /// Another frame came whole.
-    pub(super) fn frame(&self, bytes: u64) {
-        self.with(|facts| {
-            facts.frames += 1;
-            facts.bytes += bytes;
-        });
+    /// Another file or buffer came whole.
+    pub(super) fn received(&self, bytes: u64) {
+        self.with(|facts| facts.bytes += bytes);
+    }
+
+    /// Another frame is looked at: one that came by itself, or one of a video.
+    pub(super) fn frame(&self) {
+        self.with(|facts| facts.frames += 1);
     }
 
     fn with(&self, change: impl FnOnce(&mut Facts)) {

@@ -1,4 +1,4 @@
-//! `CheckMedia`: one image, or a list of frames, judged as a whole.
+//! `CheckMedia`: one image, a list of frames, or a video, judged as a whole, with a reference image where one is given.
 
 use std::{
     collections::VecDeque,
@@ -7,28 +7,31 @@ use std::{
 };
 
 use lifesign_core::{
+    analysis::Plan,
     frame::FrameLimits,
     policy::Policy,
-    session::{Event, FrameTiming, Media as MediaKind},
+    session::{Event, FrameTiming, Media as MediaKind, Session},
 };
 use lifesign_proto::v1::{self, check_media_request};
 
 use super::{
     calls::CallRecord,
+    reference::ReferenceImage,
     request,
-    shared::{MAX_IN_FLIGHT, Shared},
+    shared::{MAX_IN_FLIGHT, Shared, Turn},
+    video::{AdmittedVideo, Asked, VideoFile, VideoRun},
 };
 use crate::{
     convert,
-    engine::{EngineError, Job, Media, Ticket},
+    engine::{EngineError, Job, Media, Picture, Ticket},
     sessions::{MemoError, content_hash},
     status::Fault,
 };
 
 /// The media of a request, checked.
-struct Frames {
-    kind: MediaKind,
-    items: Vec<Item>,
+enum Checked {
+    Frames { kind: MediaKind, items: Vec<Item> },
+    Video(AdmittedVideo),
 }
 
 struct Item {
@@ -61,7 +64,7 @@ pub(super) async fn check_media(
         let Some(id) = id else { return judge(shared, call, policy, request, deadline).await };
         // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
         let content = request.clone();
-        let hash = tokio::task::spawn_blocking(move || content_hash(&content)).await.map_err(|_| Fault::Internal)?;
+        let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
         let answer =
             shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
         answer.await.map_err(|error| match error {
@@ -81,28 +84,57 @@ async fn judge(
     request: v1::CheckMediaRequest,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
-    let started = Instant::now();
-    let frames = frames(request.media, shared.config.max_frames, &shared.setup.limits)?;
-    let plan = Arc::new(policy.plan_for(frames.kind));
-    let mut session = shared.session(policy, frames.kind);
-    let mut items = (0u64..).zip(frames.items);
+    let asked = Asked { shared, call, started: Instant::now(), deadline };
+    let started = asked.started;
+    let image = ReferenceImage::read(shared, "reference", request.reference)?;
+    let media = checked(shared, call, request.media).await?;
+    let (reference, turn) = match image {
+        Some(image) => (Some(image.look(shared, call, Turn::Now, deadline).await?), Turn::Wait),
+        None => (None, Turn::Now),
+    };
+    let kind = match &media {
+        Checked::Frames { kind, .. } => *kind,
+        Checked::Video(_) => MediaKind::Video,
+    };
+    let context = shared.context(Arc::clone(&policy), kind, reference);
+    let plan = Arc::new(context.plan());
+    let mut session = Session::new(context);
+    match media {
+        Checked::Frames { items, .. } => judge_frames(&asked, &mut session, plan, items, turn).await?,
+        Checked::Video(video) => {
+            let mut run = VideoRun::begin(asked, video, &policy, plan).await?;
+            while let Some(events) = run.next(&mut session).await?
+                && !events.contains(&Event::Complete)
+            {}
+        }
+    }
+    let verdict = session.finish(started.elapsed());
+    Ok(convert::verdict(&verdict, "", &request.client_reference))
+}
+
+async fn judge_frames(
+    asked: &Asked<'_>,
+    session: &mut Session,
+    plan: Arc<Plan>,
+    items: Vec<Item>,
+    mut turn: Turn,
+) -> Result<(), Fault> {
+    let limits = asked.shared.setup.limits;
+    let mut items = (0u64..).zip(items);
     let mut in_flight: VecDeque<Pending> = VecDeque::with_capacity(MAX_IN_FLIGHT);
-    let mut first = true;
     loop {
         while in_flight.len() < MAX_IN_FLIGHT
             && let Some((index, Item { path, media, captured })) = items.next()
         {
-            call.frame(media.data.len() as u64);
-            let job = Job { media, limits: shared.setup.limits, plan: Arc::clone(&plan), deadline };
+            asked.call.received(media.data.len() as u64);
+            asked.call.frame();
+            let picture = Picture::Media(media);
+            let job = Job { picture, limits, plan: Arc::clone(&plan), deadline: asked.deadline };
             // Work is refused at the door; a call that is inside may wait for its further frames' turn.
-            let ticket = if std::mem::take(&mut first) {
-                shared.engine.submit(job)?
-            } else {
-                shared.engine.submit_wait(job).await?
-            };
+            let ticket = asked.shared.submit(job, std::mem::replace(&mut turn, Turn::Wait)).await?;
             in_flight.push_back(Pending { index, path, captured, ticket });
         }
-        let Some(Pending { index, path, captured, ticket }) = in_flight.pop_front() else { break };
+        let Some(Pending { index, path, captured, ticket }) = in_flight.pop_front() else { return Ok(()) };
         let timing = FrameTiming { captured, ..FrameTiming::default() };
         let events = match ticket.await {
             Ok(done) => {
@@ -113,43 +145,54 @@ async fn judge(
             Err(error) => return Err(Fault::from_engine(format!("{path}.data"), error)),
         };
         if events.contains(&Event::Complete) {
-            break;
+            return Ok(());
         }
     }
-    let verdict = session.finish(started.elapsed());
-    Ok(convert::verdict(&verdict, "", &request.client_reference))
 }
 
-fn frames(media: Option<check_media_request::Media>, max_frames: u32, limits: &FrameLimits) -> Result<Frames, Fault> {
-    let item = |path: String, image: v1::Image| -> Result<Item, Fault> {
-        let media = request::media(&path, image.data, &image.media_type, image.raw.as_ref(), limits)?;
-        Ok(Item { path, media, captured: request::capture_time(image.capture_time.as_ref()) })
-    };
+async fn checked(
+    shared: &Shared,
+    call: &CallRecord,
+    media: Option<check_media_request::Media>,
+) -> Result<Checked, Fault> {
     match media {
-        None => Err(Fault::field("media", "MEDIA_MISSING", "one of `image` and `frames` must be set")),
-        Some(check_media_request::Media::Video(_)) => {
-            Err(Fault::field("video", "MEDIA_MISSING", "videos are not judged yet"))
-        }
+        None => Err(Fault::field("media", "MEDIA_MISSING", "one of `image`, `frames` and `video` must be set")),
         Some(check_media_request::Media::Image(image)) => {
-            Ok(Frames { kind: MediaKind::Image, items: vec![item("image".to_owned(), image)?] })
+            let items = vec![item("image".to_owned(), image, &shared.setup.limits)?];
+            Ok(Checked::Frames { kind: MediaKind::Image, items })
         }
         Some(check_media_request::Media::Frames(list)) => {
-            let count = list.frames.len() as u64;
-            if count == 0 {
-                return Err(Fault::field("frames.frames", "MEDIA_MISSING", "there must be at least one frame"));
-            }
-            if count > u64::from(max_frames) {
-                return Err(Fault::OverLimit {
-                    field: "frames.frames".to_owned(),
-                    reason: "TOO_MANY_FRAMES",
-                    unit: "frames",
-                    limit: u64::from(max_frames),
-                    actual: count,
-                });
-            }
-            let items = list.frames.into_iter().enumerate();
-            let items = items.map(|(index, image)| item(format!("frames.frames[{index}]"), image));
-            Ok(Frames { kind: MediaKind::Frames, items: items.collect::<Result<_, _>>()? })
+            let items = frames(list, shared.config.max_frames, &shared.setup.limits)?;
+            Ok(Checked::Frames { kind: MediaKind::Frames, items })
+        }
+        Some(check_media_request::Media::Video(v1::Video { data, media_type })) => {
+            let declared = request::video_type("video", &media_type)?;
+            call.received(data.len() as u64);
+            let video = VideoFile { field: "video.data", data, declared }.admit(shared).await?;
+            Ok(Checked::Video(video))
         }
     }
+}
+
+fn frames(list: v1::FrameList, max_frames: u32, limits: &FrameLimits) -> Result<Vec<Item>, Fault> {
+    let count = list.frames.len() as u64;
+    if count == 0 {
+        return Err(Fault::field("frames.frames", "MEDIA_MISSING", "there must be at least one frame"));
+    }
+    if count > u64::from(max_frames) {
+        return Err(Fault::OverLimit {
+            field: "frames.frames".to_owned(),
+            reason: "TOO_MANY_FRAMES",
+            unit: "frames",
+            limit: u64::from(max_frames),
+            actual: count,
+        });
+    }
+    let items = list.frames.into_iter().enumerate();
+    items.map(|(index, image)| item(format!("frames.frames[{index}]"), image, limits)).collect()
+}
+
+fn item(path: String, image: v1::Image, limits: &FrameLimits) -> Result<Item, Fault> {
+    let media = request::media(&path, image.data, &image.media_type, image.raw.as_ref(), limits)?;
+    Ok(Item { path, media, captured: request::capture_time(image.capture_time.as_ref()) })
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use lifesign_core::frame::FrameLimits;
+use lifesign_core::{frame::FrameLimits, video::VideoLimits};
 use serde::{Deserialize, Serialize};
 
 use crate::sessions::SessionsConfig;
@@ -25,7 +25,8 @@ pub struct GrpcConfig {
     /// Whether to listen beyond this machine although the connection is not encrypted: for a server behind a proxy that
     /// ends TLS. Said again in the log at each start.
     pub insecure: bool,
-    /// Bytes of one gRPC message: 32 MiB, three images of the largest size, or a list of 64 frames of 512 KiB.
+    /// Bytes of one gRPC message of a call: 43 MiB, a video of 32 MiB, a reference image of 10 MiB, and room for the rest.
+    /// What a stream sends is smaller: a chunk, or, where sessions may be inline, a reference image.
     pub max_message_bytes: u64,
     /// Bytes of one `MediaChunk`, at most 1 MiB.
     pub max_chunk_bytes: u32,
@@ -33,13 +34,15 @@ pub struct GrpcConfig {
     pub max_frames: u32,
     /// Frames of one session: 1800, which is 15 a second for the whole lifetime.
     pub max_session_frames: u32,
-    /// `CheckMedia` calls at work at a time. Each may hold a whole message; calls beyond are refused before their media
-    /// is read, so this times `max_message_bytes` bounds the memory of unary calls.
+    /// `CheckMedia` and `CreateSession` calls at work at a time. Each may hold a whole message; calls beyond are refused
+    /// before their media is read, so this times `max_message_bytes` bounds what unary calls hold: 48 times 43 MiB are 2
+    /// GiB, which a server of 4 GiB bears.
     pub max_calls: u32,
     /// Streams open at a time. Streams beyond are refused before anything is read.
     pub max_streams: u32,
     /// Compressed media of all streams in memory at a time, in bytes: frames being received, and frames waiting for a
-    /// worker. 256 MiB hold one frame of 512 KiB for each of 512 streams.
+    /// worker; videos until they are decoded. 256 MiB hold one frame of 512 KiB for each of 512 streams, or 8 videos of
+    /// the largest size.
     pub max_stream_media_bytes: u64,
     /// The longest a unary call may take, in milliseconds, whatever its own deadline says.
     pub unary_timeout_ms: u64,
@@ -93,11 +96,11 @@ impl Default for GrpcConfig {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
             insecure: false,
-            max_message_bytes: 32 << 20,
+            max_message_bytes: 43 << 20,
             max_chunk_bytes: CHUNK_CEILING,
             max_frames: 64,
             max_session_frames: 1800,
-            max_calls: 64,
+            max_calls: 48,
             max_streams: 1024,
             max_stream_media_bytes: 256 << 20,
             unary_timeout_ms: 60_000,
@@ -141,7 +144,7 @@ impl GrpcConfig {
     ///
     /// # Errors
     /// [`GrpcConfigError`] names the first one that is wrong.
-    pub fn validate(&self, limits: &FrameLimits) -> Result<(), GrpcConfigError> {
+    pub fn validate(&self, limits: &FrameLimits, video: &VideoLimits) -> Result<(), GrpcConfigError> {
         let positive = [
             ("max_frames", u64::from(self.max_frames)),
             ("max_session_frames", u64::from(self.max_session_frames)),
@@ -183,16 +186,21 @@ impl GrpcConfig {
         if self.max_chunk_bytes > CHUNK_CEILING {
             return wrong("max_chunk_bytes", format!("is {}; the limit is {CHUNK_CEILING}", self.max_chunk_bytes));
         }
-        let least = limits.max_bytes.max(u64::from(self.max_chunk_bytes)).saturating_add(MESSAGE_OVERHEAD);
+        let media = limits.max_bytes.max(video.max_bytes).saturating_add(limits.max_bytes);
+        let least = media.max(u64::from(self.max_chunk_bytes)).saturating_add(MESSAGE_OVERHEAD);
         if self.max_message_bytes < least {
-            let what = format!("is {}; one image of limits.max_bytes needs {least}", self.max_message_bytes);
+            let what = format!(
+                "is {}; a video of video.limits.max_bytes, or an image, with a reference of limits.max_bytes needs {least}",
+                self.max_message_bytes
+            );
             return wrong("max_message_bytes", what);
         }
         if usize::try_from(self.max_message_bytes).is_err() || self.max_message_bytes > u64::from(u32::MAX) {
             return wrong("max_message_bytes", "gRPC messages have at most 4 GiB".to_owned());
         }
-        if self.max_stream_media_bytes < limits.max_bytes {
-            let what = format!("is {}; one frame may have {}", self.max_stream_media_bytes, limits.max_bytes);
+        let largest = limits.max_bytes.max(video.max_bytes);
+        if self.max_stream_media_bytes < largest {
+            let what = format!("is {}; one frame or video may have {largest}", self.max_stream_media_bytes);
             return wrong("max_stream_media_bytes", what);
         }
         if self.sessions.token_ttl_seconds > self.sessions.max_token_ttl_seconds {
@@ -201,8 +209,11 @@ impl GrpcConfig {
         self.web.origins().map(|_| ())
     }
 
-    pub(super) fn message_bytes(&self) -> usize {
-        usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX)
+    /// Bytes of one message of a stream: a chunk, or `start` with a reference image, which only an inline session has.
+    pub(super) fn stream_message_bytes(&self, limits: &FrameLimits, inline_allowed: bool) -> u64 {
+        let reference = if inline_allowed { limits.max_bytes } else { 0 };
+        let least = u64::from(self.max_chunk_bytes).max(reference).saturating_add(MESSAGE_OVERHEAD);
+        least.min(self.max_message_bytes)
     }
 }
 
@@ -243,12 +254,32 @@ mod tests {
     fn refused(change: impl FnOnce(&mut GrpcConfig)) -> &'static str {
         let mut config = GrpcConfig::default();
         change(&mut config);
-        config.validate(&FrameLimits::default()).unwrap_err().setting
+        config.validate(&FrameLimits::default(), &VideoLimits::default()).unwrap_err().setting
     }
 
     #[test]
     fn the_defaults_agree_with_each_other() {
-        GrpcConfig::default().validate(&FrameLimits::default()).unwrap();
+        for preset in VideoLimits::PRESETS {
+            let video = VideoLimits::preset(preset).unwrap();
+            GrpcConfig::default().validate(&FrameLimits::default(), &video).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_video_and_a_reference_fit_a_message() {
+        let (frames, video) = (FrameLimits::default(), VideoLimits { max_bytes: 33 << 20, ..VideoLimits::default() });
+        let error = GrpcConfig::default().validate(&frames, &video).unwrap_err();
+        assert_eq!(error.setting, "max_message_bytes");
+        let least = (43 << 20) + MESSAGE_OVERHEAD;
+        assert!(error.what.ends_with(&least.to_string()), "{error}");
+        GrpcConfig { max_message_bytes: least, ..GrpcConfig::default() }.validate(&frames, &video).unwrap();
+    }
+
+    #[test]
+    fn a_streams_messages_are_small() {
+        let (config, limits) = (GrpcConfig::default(), FrameLimits::default());
+        assert_eq!(config.stream_message_bytes(&limits, false), (1 << 20) + MESSAGE_OVERHEAD);
+        assert_eq!(config.stream_message_bytes(&limits, true), limits.max_bytes + MESSAGE_OVERHEAD);
     }
 
     #[test]

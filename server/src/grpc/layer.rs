@@ -20,7 +20,7 @@ use crate::status::Fault;
 /// Calls of this service are counted; health and reflection are not.
 const SERVICE: &str = "/lifesign.v1.LivenessService/";
 
-/// The doors: how many calls of a kind may be at work.
+/// The doors: how many calls of a kind may be at work. `checks` is for all that bring media in one message.
 #[derive(Debug)]
 pub(super) struct Gate {
     checks: (Arc<Semaphore>, u32),
@@ -41,7 +41,7 @@ impl Gate {
 
     fn enter(&self, method: &str) -> (super::calls::Call, Result<(), Fault>) {
         let (door, subject) = match method {
-            "CheckMedia" => (Some(&self.checks), "CheckMedia calls"),
+            "CheckMedia" | "CreateSession" => (Some(&self.checks), "calls that bring media"),
             "StreamSession" => (Some(&self.streams), "streams"),
             _ => (None, "calls"),
         };
@@ -147,6 +147,7 @@ mod tests {
         entered.unwrap();
         assert!(matches!(gate.enter("CheckMedia").1, Err(Fault::Quota { limit: 1, .. })));
         gate.enter("StreamSession").1.unwrap();
+        assert!(gate.enter("CreateSession").1.is_err(), "it may bring a picture as well");
         gate.enter("GetSession").1.unwrap();
         drop(first);
         gate.enter("CheckMedia").1.unwrap();

@@ -8,11 +8,14 @@ mod check_media;
 mod config;
 mod incoming;
 mod layer;
+mod reference;
 mod request;
 mod service;
 mod shared;
+mod split;
 mod stream;
 mod unary_sessions;
+mod video;
 mod wire;
 
 pub use config::{GrpcConfig, GrpcConfigError, StreamConfig, WebConfig};
@@ -38,6 +41,7 @@ use self::{
     layer::{Gate, GateLayer},
     service::Liveness,
     shared::Shared,
+    split::Split,
 };
 use crate::{engine::Engine, setup::Setup};
 
@@ -82,7 +86,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    config.validate(&setup.limits)?;
+    config.validate(&setup.limits, &setup.video.limits)?;
     let addr = listener.local_addr()?;
     let loopback = addr.ip().to_canonical().is_loopback();
     if !loopback && !config.insecure {
@@ -101,9 +105,14 @@ pub async fn serve(
     health.set_serving::<Service>().await;
 
     let gate = Gate::new(config.max_calls, config.max_streams, config.max_message_bytes, open.clone());
-    let service = LivenessServiceServer::new(Liveness::new(Arc::clone(&shared)))
-        .max_decoding_message_size(config.message_bytes())
-        .max_encoding_message_size(config.message_bytes());
+    let liveness = Arc::new(Liveness::new(Arc::clone(&shared)));
+    let service = |message_bytes: u64| {
+        let limit = usize::try_from(message_bytes).unwrap_or(usize::MAX);
+        LivenessServiceServer::from_arc(Arc::clone(&liveness))
+            .max_decoding_message_size(limit)
+            .max_encoding_message_size(usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX))
+    };
+    let service = Split { calls: service(config.max_message_bytes), streams: service(shared.stream_message_bytes()) };
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -8,6 +8,7 @@ use std::{
 use lifesign_core::{
     frame::{FrameError, FrameLimits, MediaType},
     policy::Policy,
+    video::Container,
 };
 use lifesign_proto::v1;
 use tonic::metadata::MetadataMap;
@@ -99,6 +100,15 @@ pub(super) fn media(
         }
     };
     Ok(Media { data, form })
+}
+
+/// A video, from a `Video` or from the head of its chunks. `path` is the message's path in the request.
+pub(super) fn video_type(path: &str, media_type: &str) -> Result<Option<Container>, Fault> {
+    if media_type.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |error| Fault::Video { field: format!("{path}.media_type"), error };
+    Container::parse(media_type).map(Some).map_err(refuse)
 }
 
 /// A `capture_time`: not negative, else it is of no use and taken as absent.

@@ -33,6 +33,12 @@ impl Liveness {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
+
+    /// When nobody wants the answer of a unary call any more.
+    fn deadline<T>(&self, request: &Request<T>) -> Instant {
+        let limit = Duration::from_millis(self.shared.config.unary_timeout_ms);
+        request::deadline(request.metadata(), Instant::now(), limit)
+    }
 }
 
 /// The record that the gate made. A service used without the gate (in a test) gets one that counts for nothing.
@@ -64,8 +70,7 @@ impl LivenessService for Liveness {
         request: Request<v1::CheckMediaRequest>,
     ) -> Result<Response<v1::CheckMediaResponse>, Status> {
         let call = call(&request);
-        let limit = Duration::from_millis(self.shared.config.unary_timeout_ms);
-        let deadline = request::deadline(request.metadata(), Instant::now(), limit);
+        let deadline = self.deadline(&request);
         let work = async {
             let verdict = check_media(&self.shared, &call, request.into_inner(), deadline).await?;
             Ok(v1::CheckMediaResponse { verdict: Some(verdict) })
@@ -78,7 +83,8 @@ impl LivenessService for Liveness {
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
         let call = call(&request);
-        answer(&call, unary_sessions::create(&self.shared, &call, request.into_inner())).await
+        let deadline = self.deadline(&request);
+        answer(&call, unary_sessions::create(&self.shared, &call, request.into_inner(), deadline)).await
     }
 
     async fn stream_session(

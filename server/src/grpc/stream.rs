@@ -1,4 +1,4 @@
-//! `StreamSession`: frames up, hints and one verdict down. One task drives one stream from its first message to its last.
+//! `StreamSession`: frames, or one video, up, hints and one verdict down. One task drives one stream from its first message to its last.
 //!
 //! The task reads only while it has room: at most [`MAX_IN_FLIGHT`] frames are with the pool, one more is being received.
 //! What it writes goes through a channel of a few messages. So a client that sends faster than frames are judged, or
@@ -13,7 +13,7 @@ use std::{
 use futures::FutureExt;
 use lifesign_core::{
     analysis::Plan,
-    session::{Event, FrameTiming, Media as MediaKind, Session},
+    session::{Context, Event, FrameTiming, Media as MediaKind, Session},
 };
 use lifesign_proto::v1::{self, stream_session_request as up, stream_session_response as down};
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,15 +21,16 @@ use tonic::Code;
 
 use super::{
     active::ActiveSession,
-    assembler::{AssembledFrame, Assembler, ChunkLimits},
+    assembler::{AssembledFrame, Assembler, ChunkError, ChunkLimits, is_video},
     calls::Call,
     request,
     shared::{MAX_IN_FLIGHT, Shared},
-    wire::{Inbox, Outbox, Wire},
+    video::{Asked, VideoFile, VideoRun},
+    wire::{Bounds, Inbox, Outbox, Wire},
 };
 use crate::{
     convert,
-    engine::{Analysed, EngineError, Job, Ticket},
+    engine::{Analysed, EngineError, Job, Picture, Ticket},
     status::{Fault, StreamTimeout},
 };
 
@@ -55,19 +56,23 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
         Some(up::Message::Start(start)) => start,
         Some(up::Message::Chunk(_) | up::Message::Finish(_)) | None => return Err(Fault::StartMissing),
     };
-    let active = ActiveSession::open(shared, start, wire.bounds.ends)?;
+    let opening = ActiveSession::open(shared, call, start, wire.bounds.ends);
+    let active = wire.bounds.within(Duration::MAX, StreamTimeout::Lifetime, opening).await??;
     wire.bounds.cancelled = active.cancelled().clone();
     call.session(active.id());
     call.policy(&active.policy().reference().id);
-    wire.send(down::Message::Accepted(active.accepted(wire.bounds.ends, wire.idle))).await?;
+    wire.bounds.send(down::Message::Accepted(active.accepted(wire.bounds.ends, wire.bounds.idle))).await?;
 
     let config = &shared.config;
+    let context = shared.context(Arc::clone(active.policy()), MediaKind::Frames, active.reference());
     let judged = Judged {
-        session: shared.session(Arc::clone(active.policy()), MediaKind::Frames),
-        plan: Arc::new(active.policy().plan_for(MediaKind::Frames)),
+        plan: Arc::new(context.plan()),
+        session: Session::new(context.clone()),
+        context,
         assembler: Assembler::new(ChunkLimits {
             chunk_bytes: u64::from(config.max_chunk_bytes),
             frame_bytes: shared.setup.limits.max_bytes,
+            video_bytes: shared.setup.video.limits.max_bytes,
             frames: u64::from(config.max_session_frames),
         }),
         receiving: None,
@@ -79,7 +84,7 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
     let (session, started) = judged.until_evidence_is_complete(&mut wire).await?;
     let verdict = active.complete(&session.finish(started.elapsed()))?;
     call.decision(verdict.decision());
-    wire.send(down::Message::Verdict(verdict)).await
+    wire.bounds.send(down::Message::Verdict(verdict)).await
 }
 
 /// A frame with the pool. The permit is its share of the media budget.
@@ -93,6 +98,7 @@ struct Pending {
 
 /// The frames of a stream on their way to evidence.
 struct Judged<'a> {
+    context: Context,
     session: Session,
     plan: Arc<Plan>,
     assembler: Assembler,
@@ -126,7 +132,11 @@ impl Judged<'_> {
                 Step::Message(Some(_)) if finished => return Err(Fault::AfterFinish),
                 Step::Message(Some(up::Message::Start(_))) => return Err(Fault::StartRepeated),
                 Step::Message(Some(up::Message::Finish(up::Finish {}))) => self.finish(&mut finished)?,
-                Step::Message(Some(up::Message::Chunk(chunk))) => self.receive(wire, chunk).await?,
+                Step::Message(Some(up::Message::Chunk(chunk))) => {
+                    if let Some(video) = self.receive(wire, chunk).await? {
+                        return self.judge_video(wire, video).await;
+                    }
+                }
                 Step::Answer(answer) => {
                     if self.judge(wire, answer).await? {
                         return Ok((self.session, self.started));
@@ -148,7 +158,7 @@ impl Judged<'_> {
 
     /// Waits for the next message or the oldest frame's answer. Only a client that nobody waits for can be idle.
     async fn step(&mut self, wire: &mut Wire, listen: bool) -> Result<Step, Fault> {
-        let idle = if self.in_flight.is_empty() { wire.idle } else { Duration::MAX };
+        let idle = if self.in_flight.is_empty() { wire.bounds.idle } else { Duration::MAX };
         let answer = self.in_flight.front_mut();
         let next = async {
             tokio::select! {
@@ -162,26 +172,42 @@ impl Judged<'_> {
         wire.bounds.within(idle, StreamTimeout::Idle, next).await?
     }
 
-    /// Takes a chunk, and hands the frame to the pool if it was the last one of it.
-    async fn receive(&mut self, wire: &mut Wire, chunk: v1::MediaChunk) -> Result<(), Fault> {
+    /// Takes a chunk, and hands the frame to the pool if it was the last one of it. Gives the video back where that is what
+    /// came.
+    async fn receive(&mut self, wire: &mut Wire, chunk: v1::MediaChunk) -> Result<Option<VideoFile>, Fault> {
+        if chunk.offset == 0 && chunk.media_type.starts_with("video/") {
+            // Before megabytes of it come.
+            request::video_type("chunk", &chunk.media_type)?;
+        }
         let room = self.shared.room_for(chunk.data.len())?;
         match &mut self.receiving {
             Some(receiving) => receiving.merge(room),
             None => self.receiving = Some(room),
         }
-        let Some(frame) = self.assembler.push(chunk)? else { return Ok(()) };
+        let Some(frame) = self.assembler.push(chunk)? else { return Ok(None) };
+        let video = is_video(&frame.head);
         let AssembledFrame { index, data, head } = frame;
-        self.call.frame(data.len() as u64);
+        self.call.received(data.len() as u64);
+        if video {
+            if head.raw.is_some() {
+                let what = "it must be absent where `media_type` is a video's";
+                return Err(Fault::field("chunk.raw", "MEDIA_TYPE_WITH_RAW", what));
+            }
+            let declared = request::video_type("chunk", &head.media_type)?;
+            return Ok(Some(VideoFile { field: "chunk.data", data, declared }));
+        }
+        self.call.frame();
         let limits = self.shared.setup.limits;
         let media = request::media("chunk", data, &head.media_type, head.raw.as_ref(), &limits)?;
-        let job = Job { media, limits, plan: Arc::clone(&self.plan), deadline: wire.bounds.ends };
+        let job =
+            Job { picture: Picture::Media(media), limits, plan: Arc::clone(&self.plan), deadline: wire.bounds.ends };
         let arrived = self.started.elapsed();
         // Waiting here is what slows the client down: nothing is read meanwhile.
         let submitted = self.shared.engine.submit_wait(job);
         let ticket = wire.bounds.within(Duration::MAX, StreamTimeout::Lifetime, submitted).await??;
         let captured = request::capture_time(head.capture_time.as_ref());
         self.in_flight.push_back(Pending { index, arrived, captured, ticket, _room: self.receiving.take() });
-        Ok(())
+        Ok(None)
     }
 
     /// Takes the oldest frame's answer into account and tells the client; `true` where the evidence is complete.
@@ -199,19 +225,65 @@ impl Judged<'_> {
             Err(EngineError::Frame(error)) => return Err(Fault::StreamMedia { index, error }),
             Err(error) => return Err(Fault::from_engine("chunk.data", error)),
         };
-        for event in events {
-            match event {
-                Event::Feedback { frame_index, hints, measures } => {
-                    let hints = hints.into_iter().map(|hint| convert::hint(hint).into()).collect();
-                    let measures = measures.iter().map(convert::check).collect();
-                    wire.send(down::Message::Feedback(down::Feedback { frame_index, hints, measures })).await?;
-                }
-                Event::Progress { frame_index, judged, needed } => {
-                    wire.send(down::Message::Progress(down::Progress { frame_index, judged, needed })).await?;
-                }
-                Event::Complete => return Ok(true),
-            }
-        }
-        Ok(false)
+        tell(&wire.bounds, events).await
     }
+
+    /// Judges a video, which is all that such a stream carries. The verdict does not wait for `finish`.
+    async fn judge_video(self, wire: &mut Wire, video: VideoFile) -> Result<(Session, Instant), Fault> {
+        let Self { context, receiving, started, shared, call, .. } = self;
+        let context = Context { media: MediaKind::Video, ..context };
+        let (policy, plan) = (Arc::clone(&context.policy), Arc::new(context.plan()));
+        let mut session = Session::new(context);
+        let Wire { inbox, bounds } = wire;
+        let asked = Asked { shared, call, started, deadline: bounds.ends };
+        let judging = async {
+            let admitted = video.admit(shared).await?;
+            let mut run = VideoRun::begin(asked, admitted, &policy, plan).await?;
+            while let Some(events) = run.next(&mut session).await? {
+                if tell(bounds, events).await? {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let listening = async {
+            let mut judging = std::pin::pin!(judging);
+            let (mut finished, mut closed) = (false, false);
+            loop {
+                tokio::select! {
+                    biased;
+                    judged = &mut judging => return judged,
+                    message = inbox.read(), if !closed => match message? {
+                        None => closed = true,
+                        Some(_) if finished => return Err(Fault::AfterFinish),
+                        Some(up::Message::Finish(up::Finish {})) => finished = true,
+                        Some(up::Message::Start(_)) => return Err(Fault::StartRepeated),
+                        Some(up::Message::Chunk(_)) => return Err(ChunkError::VideoNotAlone.into()),
+                    },
+                }
+            }
+        };
+        bounds.within(Duration::MAX, StreamTimeout::Lifetime, listening).await??;
+        // The file counts as media of a stream for as long as it was decoded from.
+        drop(receiving);
+        Ok((session, started))
+    }
+}
+
+/// Tells the client what the session has to say; `true` where the evidence is complete.
+async fn tell(bounds: &Bounds, events: Vec<Event>) -> Result<bool, Fault> {
+    for event in events {
+        match event {
+            Event::Feedback { frame_index, hints, measures } => {
+                let hints = hints.into_iter().map(|hint| convert::hint(hint).into()).collect();
+                let measures = measures.iter().map(convert::check).collect();
+                bounds.send(down::Message::Feedback(down::Feedback { frame_index, hints, measures })).await?;
+            }
+            Event::Progress { frame_index, judged, needed } => {
+                bounds.send(down::Message::Progress(down::Progress { frame_index, judged, needed })).await?;
+            }
+            Event::Complete => return Ok(true),
+        }
+    }
+    Ok(false)
 }

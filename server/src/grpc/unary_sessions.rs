@@ -1,10 +1,15 @@
 //! `CreateSession`, `GetSession` and `CancelSession`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifesign_proto::v1;
 
-use super::{active::new_session, calls::CallRecord, request, shared::Shared};
+use super::{
+    active::{new_session, with_reference},
+    calls::CallRecord,
+    request,
+    shared::{Shared, Turn},
+};
 use crate::{
     sessions::{MemoError, State, View, content_hash},
     status::Fault,
@@ -14,15 +19,18 @@ pub(super) async fn create(
     shared: &Shared,
     call: &CallRecord,
     mut request: v1::CreateSessionRequest,
+    deadline: Instant,
 ) -> Result<v1::CreateSessionResponse, Fault> {
     let id = request::request_id(&std::mem::take(&mut request.request_id))?;
-    let hash = content_hash(&request);
     let ttl = token_ttl(shared, request.token_ttl.as_ref())?;
-    let about = new_session(shared, request.config.unwrap_or_default())?;
+    // Cheap where there is no picture, and hashing one takes milliseconds, which this thread does not have.
+    let content = request.clone();
+    let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
+    let (about, image) = new_session(shared, request.config.unwrap_or_default(), "config.reference")?;
     call.policy(&about.policy);
-    let now = shared.clock.now();
     let create = || async {
-        let created = shared.store.create(about, ttl, now)?;
+        let about = with_reference(shared, call, about, image, Turn::Now, deadline).await?;
+        let created = shared.store.create(about, ttl, shared.clock.now())?;
         Ok(v1::CreateSessionResponse {
             session_id: created.id.to_string(),
             session_token: created.token.reveal().to_owned(),
@@ -31,10 +39,13 @@ pub(super) async fn create(
             limits: Some(shared.media_limits()),
         })
     };
-    let response = match id {
-        None => create().await,
-        Some(id) => shared.created.answer(id, hash, now, create).await.map_err(unremembered),
-    }?;
+    let work = async {
+        match id {
+            None => create().await,
+            Some(id) => shared.created.answer(id, hash, shared.clock.now(), create).await.map_err(unremembered),
+        }
+    };
+    let response = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| Fault::Deadline)??;
     if let Ok(id) = response.session_id.parse() {
         call.session(id);
     }
@@ -55,7 +66,7 @@ pub(super) async fn cancel(
     mut request: v1::CancelSessionRequest,
 ) -> Result<v1::Session, Fault> {
     let request_id = request::request_id(&std::mem::take(&mut request.request_id))?;
-    let hash = content_hash(&request);
+    let hash = content_hash(request.clone());
     let id = request::session_id(&request.session_id)?;
     let now = shared.clock.now();
     let cancel = || async { shared.store.cancel(id, now).map(session).ok_or(Fault::SessionUnknown) };

@@ -27,8 +27,6 @@ pub(super) type Outbox = mpsc::Sender<Result<v1::StreamSessionResponse, Status>>
 pub(super) struct Wire {
     pub(super) inbox: Reader,
     pub(super) bounds: Bounds,
-    /// The longest pause of the client, in sending or in reading.
-    pub(super) idle: Duration,
 }
 
 /// The client's messages.
@@ -41,6 +39,8 @@ pub(super) struct Reader {
 pub(super) struct Bounds {
     /// When the stream ends, verdict or not.
     pub(super) ends: Instant,
+    /// The longest pause of the client, in sending or in reading.
+    pub(super) idle: Duration,
     /// Fires when the backend cancels the session.
     pub(super) cancelled: CancellationToken,
     lifetime: Duration,
@@ -52,23 +52,16 @@ impl Wire {
     /// A stream that begins now and lasts `lifetime` at most.
     pub(super) fn new(shared: &Shared, inbox: Inbox, outbox: Outbox, lifetime: Duration) -> Self {
         Self {
-            inbox: Reader { inbox, message_limit: shared.config.max_message_bytes },
-            idle: Duration::from_millis(shared.config.stream.idle_timeout_ms),
+            inbox: Reader { inbox, message_limit: shared.stream_message_bytes() },
             bounds: Bounds {
                 ends: Instant::now() + lifetime,
+                idle: Duration::from_millis(shared.config.stream.idle_timeout_ms),
                 cancelled: CancellationToken::new(),
                 lifetime,
                 stop: shared.stop.clone(),
                 outbox,
             },
         }
-    }
-
-    /// Sends, unless the client does not read for the idle limit.
-    pub(super) async fn send(&self, message: down::Message) -> Result<(), Fault> {
-        let message = v1::StreamSessionResponse { message: Some(message) };
-        let sent = self.bounds.outbox.send(Ok(message));
-        self.bounds.within(self.idle, StreamTimeout::Idle, sent).await?.map_err(|_| Fault::ClientGone)
     }
 }
 
@@ -85,6 +78,13 @@ impl Reader {
 }
 
 impl Bounds {
+    /// Sends, unless the client does not read for the idle limit.
+    pub(super) async fn send(&self, message: down::Message) -> Result<(), Fault> {
+        let message = v1::StreamSessionResponse { message: Some(message) };
+        let sent = self.outbox.send(Ok(message));
+        self.within(self.idle, StreamTimeout::Idle, sent).await?.map_err(|_| Fault::ClientGone)
+    }
+
     /// Does `work`, unless it takes longer than `limit` or something else ends the stream first.
     pub(super) async fn within<T>(
         &self,

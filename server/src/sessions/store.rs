@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use lifesign_core::matching::Reference;
 use lifesign_proto::v1;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -37,12 +38,15 @@ impl State {
 }
 
 /// What a session is for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct NewSession {
     /// The policy's name, resolved: never empty.
     pub policy: String,
     /// The caller's own reference; empty where there is none. Personal, so it is in no log and no `Debug`.
     pub client_reference: String,
+    /// Whom the face is compared with. The store lets go of it when the stream opens, which then holds it, or when the
+    /// session ends.
+    pub reference: Option<Arc<Reference>>,
 }
 
 impl std::fmt::Debug for NewSession {
@@ -145,6 +149,7 @@ impl Entry {
         if !self.view.state.has_ended() {
             self.view.state = State::Expired;
             self.view.expires += remember;
+            self.view.about.reference = None;
             self.cancelled.cancel();
         }
         now < self.view.expires
@@ -240,7 +245,9 @@ impl Store {
         }
         entry.view.state = State::Active;
         entry.view.expires = expires;
-        Ok(Opened { id, about: entry.view.about.clone(), cancelled: entry.cancelled.clone() })
+        let opened = Opened { id, about: entry.view.about.clone(), cancelled: entry.cancelled.clone() };
+        entry.view.about.reference = None;
+        Ok(opened)
     }
 
     /// The session, if it is known.
@@ -301,6 +308,8 @@ impl Store {
         let id = Uuid::new_v4();
         let cancelled = CancellationToken::new();
         let opened = Opened { id, about: about.clone(), cancelled: cancelled.clone() };
+        let reference = about.reference.filter(|_| state == State::Pending);
+        let about = NewSession { reference, ..about };
         let view = View { id, state, about, created, expires, verdict: None };
         tables.sessions.insert(id, Entry { view, token, cancelled });
         if let Some(token) = token {
@@ -313,6 +322,7 @@ impl Store {
         match self.lock().live(id, now, self.remember) {
             Some(entry) if !entry.view.state.has_ended() => {
                 entry.view.state = state;
+                entry.view.about.reference = None;
                 entry.view.verdict = verdict;
                 entry.view.expires = now + self.remember;
                 if state != State::Completed {

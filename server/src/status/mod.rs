@@ -5,11 +5,12 @@
 //! `google.rpc.ErrorInfo` (domain `lifesign`) always, `BadRequest` where a field is to blame, `RetryInfo` where trying
 //! again later helps, `QuotaFailure` where a configured limit on concurrent use was reached.
 
+mod media;
 mod shape;
 
 use std::time::Duration;
 
-use lifesign_core::{Error as CoreError, frame::FrameError, policy::PolicyError};
+use lifesign_core::{Error as CoreError, frame::FrameError, policy::PolicyError, video::VideoError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -43,6 +44,14 @@ pub enum Fault {
         field: String,
         /// Why.
         error: FrameError,
+    },
+    /// A video was refused; the field says which.
+    #[error("{field}: {error}")]
+    Video {
+        /// The path of the field in the request.
+        field: String,
+        /// Why.
+        error: VideoError,
     },
     /// A frame of a stream was refused.
     #[error("chunk.data: frame {index}: {error}")]
@@ -264,6 +273,28 @@ mod tests {
         assert_eq!(details.bad_request().unwrap().field_violations[0].field, "frames.frames[3].data");
         let metadata = &details.error_info().unwrap().metadata;
         assert_eq!((metadata["limit"].as_str(), metadata["actual"].as_str()), ("10", "60"));
+    }
+
+    #[test]
+    fn a_video_names_what_is_wrong_with_it_and_the_remedy() {
+        let info = |error| {
+            let status = Fault::Video { field: "video.data".into(), error }.status();
+            let details = status.get_error_details();
+            assert_eq!(details.bad_request().unwrap().field_violations[0].field, "video.data");
+            (status.code(), details.error_info().unwrap().clone(), details.retry_info().is_some())
+        };
+        let (code, long, _) =
+            info(VideoError::TooLong { limit: Duration::from_secs(60), actual: Duration::from_millis(600_040) });
+        assert_eq!((code, long.reason.as_str()), (Code::InvalidArgument, "VIDEO_TOO_LONG"));
+        assert_eq!(
+            [&long.metadata["limit"], &long.metadata["actual"], &long.metadata["unit"]],
+            ["60.000", "600.040", "s"]
+        );
+        let (code, codec, _) = info(VideoError::NoDecoder { codec: "VP9".into(), why: "is switched off".into() });
+        assert_eq!((code, codec.reason.as_str()), (Code::InvalidArgument, "VIDEO_CODEC_UNSUPPORTED"));
+        assert_eq!(codec.metadata["codec"], "VP9");
+        let (code, _, retry) = info(VideoError::Decoder { what: "no thread".into() });
+        assert_eq!((code, retry), (Code::Unavailable, true), "the machine's fault, not the video's");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use lifesign_core::{
-    Error as CoreError, frame::FrameError, pack::PackError, policy::PolicyError, runtime::RuntimeError,
-};
+use lifesign_core::{Error as CoreError, pack::PackError, policy::PolicyError, runtime::RuntimeError};
 use tonic::Code;
 
-use super::{Fault, StreamTimeout};
+use super::{
+    Fault, StreamTimeout,
+    media::{frame_shape, video_shape},
+};
 use crate::{
     grpc::assembler::ChunkError,
     sessions::{CreateError, OpenError},
@@ -18,6 +19,7 @@ impl Fault {
     pub(super) fn shape(&self) -> Shape {
         match self {
             Fault::Media { field, error } => frame_shape(error).field(field),
+            Fault::Video { field, error } => video_shape(error).field(field),
             Fault::StreamMedia { index, error } => frame_shape(error).field("chunk.data").meta("frame_index", index),
             Fault::Field { field, reason, .. } => Shape::new(Code::InvalidArgument, reason).field(field),
             Fault::OverLimit { field, reason, limit, actual, .. } => {
@@ -71,7 +73,7 @@ impl Fault {
 }
 
 /// How long to wait where nothing can be computed: about what a call takes.
-const QUOTA_RETRY: Duration = Duration::from_secs(1);
+pub(super) const QUOTA_RETRY: Duration = Duration::from_secs(1);
 
 /// What a status is made of.
 pub(super) struct Shape {
@@ -89,25 +91,25 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn new(code: Code, reason: &'static str) -> Self {
+    pub(super) fn new(code: Code, reason: &'static str) -> Self {
         Self { code, reason, field: None, metadata: HashMap::new(), retry: None, quota: None }
     }
 
-    fn field(mut self, field: impl Into<String>) -> Self {
+    pub(super) fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
     }
 
-    fn meta(mut self, key: &str, value: impl ToString) -> Self {
+    pub(super) fn meta(mut self, key: &str, value: impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());
         self
     }
 
-    fn limit(self, limit: impl ToString, actual: impl ToString) -> Self {
+    pub(super) fn limit(self, limit: impl ToString, actual: impl ToString) -> Self {
         self.meta("limit", limit).meta("actual", actual)
     }
 
-    fn retry(mut self, delay: Duration) -> Self {
+    pub(super) fn retry(mut self, delay: Duration) -> Self {
         self.retry = Some(delay);
         self
     }
@@ -124,29 +126,6 @@ fn core_shape(error: &CoreError) -> Shape {
         CoreError::Pack(error) => pack_shape(error),
         CoreError::Runtime(error) => runtime_shape(error),
         CoreError::Policy(error) => policy_shape(error),
-    }
-}
-
-fn frame_shape(error: &FrameError) -> Shape {
-    let invalid = |reason| Shape::new(Code::InvalidArgument, reason);
-    let size = |width: &u32, height: &u32| format!("{width}x{height}");
-    match error {
-        FrameError::Empty => invalid("MEDIA_EMPTY"),
-        FrameError::TooManyBytes { limit, actual } => invalid("MEDIA_TOO_LARGE").limit(limit, actual),
-        FrameError::TooLarge { limit, width, height } => {
-            invalid("IMAGE_SIDE_TOO_LONG").limit(limit, size(width, height))
-        }
-        FrameError::TooManyPixels { limit, actual, width, height } => {
-            invalid("TOO_MANY_PIXELS").limit(limit, actual).meta("size", size(width, height))
-        }
-        FrameError::TooSmall { limit, width, height } => invalid("IMAGE_TOO_SMALL").limit(limit, size(width, height)),
-        FrameError::UnknownFormat => invalid("MEDIA_FORMAT_UNKNOWN"),
-        FrameError::UnsupportedMediaType => invalid("MEDIA_TYPE_UNSUPPORTED"),
-        FrameError::MediaTypeMismatch { declared, actual } => {
-            invalid("MEDIA_TYPE_MISMATCH").meta("declared", declared).meta("actual", actual)
-        }
-        FrameError::Undecodable { format, .. } => invalid("MEDIA_UNDECODABLE").meta("format", format),
-        FrameError::BadGeometry(_) => invalid("RAW_GEOMETRY"),
     }
 }
 
@@ -215,6 +194,7 @@ fn chunk_shape(error: &ChunkError) -> Shape {
         ChunkError::TooManyFrames { limit } => {
             invalid("TOO_MANY_FRAMES").field("chunk.frame_index").limit(limit, limit.saturating_add(1))
         }
+        ChunkError::VideoNotAlone => invalid("VIDEO_NOT_ALONE").field("chunk.frame_index"),
         ChunkError::Unfinished { received } => {
             invalid("FRAME_UNFINISHED").field("chunk.last").meta("received", received)
         }

@@ -4,7 +4,9 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test's helpers fail the test in the same way as the test itself"
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test's helpers fail the test in the same way as the test itself, and say what they skip"
 )]
 
 mod bench;
@@ -13,3 +15,4 @@ mod check;
 mod configuration;
 mod serve;
 mod support;
+mod video;

@@ -127,7 +127,8 @@ pub(crate) fn setup(change: impl FnOnce(&mut Config)) -> (Setup, Config, tempfil
     change(&mut config);
     let policies = Policies::compile(&config, &pack).unwrap();
     let runtime = select(&RuntimeChoice::Off).unwrap();
-    (Setup { pack: Arc::new(pack), runtime, policies, limits: config.limits }, config, folder)
+    let video = config.video.resolve(config.engine.workers).unwrap();
+    (Setup { pack: Arc::new(pack), runtime, policies, limits: config.limits, video }, config, folder)
 }
 
 pub(crate) fn test_policy(frames_needed: u32) -> PolicyConfig {

@@ -9,10 +9,13 @@
 )]
 
 mod check_media;
+mod clips;
 mod harness;
 mod hostile;
 mod lifecycle;
 mod overload;
+mod references;
 mod sessions;
 mod streams;
+mod videos;
 mod web;

@@ -130,6 +130,7 @@ async fn sessions_are_capped() {
 async fn media_of_all_streams_shares_one_budget() {
     let rig = start(|config| {
         config.limits.max_bytes = 1 << 20;
+        config.video.limits.max_bytes = 1 << 20;
         config.grpc.max_stream_media_bytes = 1 << 20;
     })
     .await;

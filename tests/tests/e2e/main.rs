@@ -8,6 +8,9 @@ mod load;
 mod logs;
 mod media_table;
 mod python;
+mod references;
+mod video_load;
+mod videos;
 
 use std::path::PathBuf;
 

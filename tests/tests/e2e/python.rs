@@ -44,3 +44,16 @@ fn grpcio_streams_chunks_and_uses_a_token() {
         }
     }
 }
+
+#[test]
+fn grpcio_sends_a_video_whole_and_in_chunks() {
+    let test = "python::grpcio_sends_a_video_whole_and_in_chunks";
+    if !tools::has(test, "python3", &["-c", "import grpc, grpc_tools"]) || !tools::has(test, "ffmpeg", &["-version"]) {
+        return;
+    }
+    let Some(open) = open_server(test, &[]) else { return };
+    for (clip, decision) in [("tran_live.mp4", "DECISION_ACCEPT"), ("apfol_replay.webm", "DECISION_REJECT")] {
+        let clip = fs::read(open.shared.join("media/video").join(clip)).expect("a clip");
+        assert_eq!(client(&open.server.address, "video", &[clip]), decision);
+    }
+}

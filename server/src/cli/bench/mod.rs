@@ -13,11 +13,11 @@ mod stats;
 use std::{io::Write, path::PathBuf, sync::Arc, time::Instant};
 
 use clap::Args;
-use lifesign_core::{policy::Policy, session::Media, verdict::Decision};
+use lifesign_core::{policy::Policy, verdict::Decision};
 
 use super::{
     CliError, Exit, JudgeArgs,
-    judge::{Judge, read_limited},
+    judge::{Judge, read_image},
 };
 use crate::{config::Config, setup::Setup};
 
@@ -54,7 +54,7 @@ pub(super) fn run(args: &BenchArgs, config: &Config, out: &mut dyn Write) -> Res
     let pictures = if args.image.is_empty() {
         Picture::samples().map_err(CliError::failed)?
     } else {
-        let read = |path: &PathBuf| match read_limited(path, &setup.limits) {
+        let read = |path: &PathBuf| match read_image(path, &setup.limits) {
             Ok(jpeg) => Ok(Picture { name: path.display().to_string(), jpeg }),
             Err(error) => Err(CliError::Failed(format!("{}: {error}", path.display()))),
         };
@@ -82,14 +82,14 @@ fn measure(args: &BenchArgs, setup: &Setup, policy: &Arc<Policy>, picture: &Pict
     // What the pipeline runs is found by watching it, so the kernels are counted neither too often nor too seldom.
     let recorder = Arc::new(Recorder::new(Arc::clone(&setup.runtime)));
     let watched = Setup { runtime: Arc::clone(&recorder) as _, ..setup.clone() };
-    let mut watched = Judge::load(&watched, policy, Media::Image).map_err(|error| failed(&error))?;
+    let mut watched = Judge::load(&watched, policy).map_err(|error| failed(&error))?;
     recorder.start(true);
     let verdict = watched.image(&picture.jpeg).map_err(|error| failed(&error))?;
     let calls = recorder.take();
     recorder.start(false);
 
     let mut bare = BareModels::load(setup, calls).map_err(|error| failed(&error))?;
-    let mut whole = Judge::load(setup, policy, Media::Image).map_err(|error| failed(&error))?;
+    let mut whole = Judge::load(setup, policy).map_err(|error| failed(&error))?;
     let mut measured = Measured::new(&picture.name, (width, height), &verdict, &bare);
     for round in 0..args.warmup.saturating_add(args.iterations) {
         let began = Instant::now();

@@ -5,8 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Files in a folder count as images by their names; a file named on the command line is taken whatever its name.
-const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+use crate::cli::judge::{VIDEO_EXTENSIONS, has_extension};
+
+/// Files in a folder count as images or videos by their names; a file named on the command line is taken whatever its name.
+const IMAGE_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
 /// Why there is nothing to judge.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +21,12 @@ pub(super) enum FilesError {
         /// What the system said.
         error: io::Error,
     },
-    /// A folder without images: most likely a mistake, and no pass.
-    #[error("{}: there is no image (.jpg, .jpeg, .png, .webp) in this folder", .0.display())]
-    NoImages(PathBuf),
+    /// A folder without media: most likely a mistake, and no pass.
+    #[error(
+        "{}: there is no image (.jpg, .jpeg, .png, .webp) and no video (.mp4, .mov, .mkv, .webm) in this folder",
+        .0.display()
+    )]
+    NoMedia(PathBuf),
 }
 
 /// The files in the order given; a folder's own in the order of their paths, subfolders included. A path that does not
@@ -36,7 +41,7 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FilesError> {
         let mut found = Vec::new();
         walk(path, &mut found)?;
         if found.is_empty() {
-            return Err(FilesError::NoImages(path.clone()));
+            return Err(FilesError::NoMedia(path.clone()));
         }
         found.sort();
         files.append(&mut found);
@@ -54,7 +59,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), FilesError> {
             let path = entry.path();
             if entry.file_type().map_err(failed)?.is_dir() {
                 pending.push(path);
-            } else if is_image(&path) && path.is_file() {
+            } else if is_media(&path) && path.is_file() {
                 found.push(path);
             }
         }
@@ -62,9 +67,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), FilesError> {
     Ok(())
 }
 
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+fn is_media(path: &Path) -> bool {
+    has_extension(path, &IMAGE_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS)
 }
 
 #[cfg(test)]
@@ -76,13 +80,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::create_dir_all(root.join("b/deep")).unwrap();
-        for name in ["b/deep/2.PNG", "a.jpg", "notes.txt", "b/1.webp", "c.jpeg"] {
+        for name in ["b/deep/2.PNG", "a.jpg", "notes.txt", "b/1.webp", "c.MOV"] {
             fs::write(root.join(name), b"x").unwrap();
         }
         let named = root.join("notes.txt");
         let files = collect(&[named.clone(), root.to_owned(), "missing.jpg".into()]).unwrap();
         let expected =
-            [named, root.join("a.jpg"), root.join("b/1.webp"), root.join("b/deep/2.PNG"), root.join("c.jpeg")];
+            [named, root.join("a.jpg"), root.join("b/1.webp"), root.join("b/deep/2.PNG"), root.join("c.MOV")];
         assert_eq!(files[..5], expected);
         assert_eq!(files[5], Path::new("missing.jpg"));
     }
@@ -97,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_images_is_an_error() {
+    fn a_folder_without_media_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("notes.txt"), b"x").unwrap();
-        assert!(matches!(collect(&[folder.path().to_owned()]), Err(FilesError::NoImages(_))));
+        assert!(matches!(collect(&[folder.path().to_owned()]), Err(FilesError::NoMedia(_))));
     }
 }

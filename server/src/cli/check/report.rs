@@ -4,23 +4,25 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
-use lifesign_core::verdict::CheckId;
+use lifesign_core::verdict::{self, CheckId};
 use lifesign_proto::v1::{CheckState, Decision, Verdict};
 
 use crate::{
     cli::{CliError, Exit, judge::FileError},
-    convert::json,
+    convert::{self, json},
     setup::Setup,
 };
 
 /// What became of a file.
-pub(super) type Answer = Result<Verdict, FileError>;
+pub(super) type Answer = Result<verdict::Verdict, FileError>;
 
 /// Collects answers and prints them.
 pub(super) struct Report<'a> {
     out: &'a mut dyn Write,
     /// `None` for JSON lines.
     table: Option<Table>,
+    /// The checks whose scores the table shows.
+    shown: &'static [CheckId],
     bar: ProgressBar,
     counts: Counts,
 }
@@ -33,25 +35,29 @@ struct Counts {
 }
 
 impl<'a> Report<'a> {
-    /// A report on `expected` answers. The progress bar appears on standard error, and only where that is a terminal.
-    pub(super) fn new(out: &'a mut dyn Write, json: bool, expected: usize) -> Self {
+    /// A report on `expected` answers, `compared` with a reference or not. The progress bar appears on standard error, and only where that is a terminal.
+    pub(super) fn new(out: &'a mut dyn Write, json: bool, compared: bool, expected: usize) -> Self {
         let bar = ProgressBar::new(u64::try_from(expected).unwrap_or(u64::MAX));
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
+        let shown: &[CheckId] =
+            if compared { &[CheckId::PresentationAttack, CheckId::FaceMatch] } else { &[CheckId::PresentationAttack] };
         let table = (!json).then(|| {
             let mut table = Table::new();
             table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_header(["file", "decision", CheckId::PresentationAttack.name(), "reasons"]);
+            let names = shown.iter().map(|id| id.name());
+            table.set_header(["file", "decision"].into_iter().chain(names).chain(["reasons"]));
             table
         });
-        Self { out, table, bar, counts: Counts::default() }
+        Self { out, table, shown, bar, counts: Counts::default() }
     }
 
     /// Takes the answer on a file, or on several that were judged as one.
     pub(super) fn add(&mut self, files: &[PathBuf], answer: Answer) -> Result<(), CliError> {
         self.bar.inc(1);
+        let answer = answer.map(|verdict| convert::verdict(&verdict, "", ""));
         match &answer {
             Ok(verdict) if verdict.decision() == Decision::Accept => self.counts.accepted += 1,
             Ok(_) => self.counts.not_accepted += 1,
@@ -59,7 +65,7 @@ impl<'a> Report<'a> {
         }
         match &mut self.table {
             Some(table) => {
-                table.add_row(row(files, &answer));
+                table.add_row(row(files, &answer, self.shown));
             }
             None => {
                 let line = line(files, &answer)?;
@@ -91,7 +97,7 @@ impl<'a> Report<'a> {
 }
 
 /// One answer as a JSON object: `file`, or `files` where several were judged as one.
-fn line(files: &[PathBuf], answer: &Answer) -> Result<serde_json::Value, CliError> {
+fn line(files: &[PathBuf], answer: &Result<Verdict, FileError>) -> Result<serde_json::Value, CliError> {
     let mut object = serde_json::Map::new();
     // JSON is Unicode; the bytes of a name that are not are replaced.
     let mut names: Vec<serde_json::Value> = files.iter().map(|file| file.display().to_string().into()).collect();
@@ -112,21 +118,26 @@ fn line(files: &[PathBuf], answer: &Answer) -> Result<serde_json::Value, CliErro
     Ok(object.into())
 }
 
-fn row(files: &[PathBuf], answer: &Answer) -> Vec<Cell> {
+fn row(files: &[PathBuf], answer: &Result<Verdict, FileError>, shown: &[CheckId]) -> Vec<Cell> {
     let name = match files {
         [only] => only.display().to_string(),
         [first, ..] => format!("{} and {} more", first.display(), files.len() - 1),
         [] => String::new(),
     };
-    let rest = match answer {
-        Ok(verdict) => [decision(verdict), attack_score(verdict), Cell::new(reasons(verdict))],
-        Err(error) => [
-            Cell::new("ERROR").add_attribute(Attribute::Bold),
-            Cell::new(""),
-            Cell::new(format!("{}: {error}", error.code())),
-        ],
-    };
-    [Cell::new(name)].into_iter().chain(rest).collect()
+    let mut cells = vec![Cell::new(name)];
+    match answer {
+        Ok(verdict) => {
+            cells.push(decision(verdict));
+            cells.extend(shown.iter().map(|id| score(verdict, *id)));
+            cells.push(Cell::new(reasons(verdict)));
+        }
+        Err(error) => {
+            cells.push(Cell::new("ERROR").add_attribute(Attribute::Bold));
+            cells.extend(shown.iter().map(|_| Cell::new("")));
+            cells.push(Cell::new(format!("{}: {error}", error.code())));
+        }
+    }
+    cells
 }
 
 fn decision(verdict: &Verdict) -> Cell {
@@ -139,8 +150,8 @@ fn decision(verdict: &Verdict) -> Cell {
     Cell::new(decision.as_str_name().trim_start_matches("DECISION_")).fg(colour)
 }
 
-fn attack_score(verdict: &Verdict) -> Cell {
-    let check = verdict.checks.iter().find(|check| check.id == CheckId::PresentationAttack.name());
+fn score(verdict: &Verdict, id: CheckId) -> Cell {
+    let check = verdict.checks.iter().find(|check| check.id == id.name());
     Cell::new(match check.map(|check| (check.score, check)) {
         Some((Some(score), _)) => format!("{score:.3}"),
         Some((None, check)) => state(check.state(), &check.detail),

@@ -6,7 +6,7 @@ const TTL: Duration = Duration::from_secs(600);
 const REMEMBER: Duration = Duration::from_secs(900);
 
 fn about() -> NewSession {
-    NewSession { policy: "default".to_owned(), client_reference: "person@example.org".to_owned() }
+    NewSession { policy: "default".to_owned(), client_reference: "person@example.org".to_owned(), reference: None }
 }
 
 fn start() -> SystemTime {
@@ -88,6 +88,30 @@ fn sweeping_forgets_sessions_and_tokens() {
 }
 
 #[test]
-fn a_reference_is_not_in_debug_output() {
-    assert!(!format!("{:?}", about()).contains("person"));
+fn what_identifies_a_person_is_not_in_debug_output() {
+    let text = format!("{:?}", with_face());
+    assert!(!text.contains("person") && !text.contains("0.25"), "{text}");
+}
+
+fn with_face() -> NewSession {
+    NewSession { reference: Some(Arc::new(Reference { embedding: Ok(vec![0.25; 4]), print: None })), ..about() }
+}
+
+#[test]
+fn a_reference_is_let_go_when_the_stream_opens_or_the_session_ends() {
+    let (store, now) = (Store::new(10, REMEMBER), start());
+    let held = |id, now| store.get(id, now).unwrap().about.reference.is_some();
+    let made = store.create(with_face(), TTL, now).unwrap();
+    assert!(held(made.id, now));
+    let opened = store.open(made.token.reveal(), now, now + TTL).unwrap();
+    assert_eq!(opened.about, with_face(), "the stream has it");
+    assert!(!held(made.id, now));
+    let cancelled = store.create(with_face(), TTL, now).unwrap();
+    store.cancel(cancelled.id, now);
+    assert!(!held(cancelled.id, now));
+    let expired = store.create(with_face(), TTL, now).unwrap();
+    assert!(!held(expired.id, now + TTL));
+    let inline = store.open_inline(with_face(), now, now + TTL).unwrap();
+    assert_eq!(inline.about, with_face());
+    assert!(!held(inline.id, now));
 }
