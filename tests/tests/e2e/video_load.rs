@@ -177,7 +177,7 @@ async fn the_cost_of_a_video() {
             let verdict = check(&mut client, request("")).await.expect("a verdict");
             ours.push(begun.elapsed().as_secs_f64());
             let frames = verdict.frames.expect("counts");
-            assert_eq!(frames.analysed, (5 * seconds).min(64), "{verdict:?}");
+            assert!((5 * seconds).min(64) <= frames.analysed && frames.analysed <= 64, "{frames:?}");
             let begun = Instant::now();
             let ended = Command::new("ffmpeg")
                 .args(["-v", "error", "-nostdin", "-i"])
