@@ -13,15 +13,14 @@ use tokio_stream::{StreamExt, iter};
 
 use crate::{
     open_server,
-    videos::{check, messages, video},
+    videos::{Client, check, messages, video},
 };
 
 const VIDEOS: usize = 16;
 
-/// The most that 16 videos at once may add to the idle server's peak, KiB. Each holds its file, 1 MiB; two of them, as many
-/// as this machine has workers, are decoded at a time, with openh264's 16 reference frames of 368x656 at most and two frames
-/// on their way: 12 MiB. The workers' own buffers come on top, once.
-const MOST_KIB: u64 = 128 * 1024;
+/// The most that 16 videos at once may add to the peak under two, KiB. Two are decoded at a time either way; each of the
+/// others holds its file, 1 MiB, in a buffer that may have twice its size; half of this is left for the allocator.
+const MOST_KIB: u64 = 64 * 1024;
 
 /// Threads of the server that decode, and processes that it has started.
 fn decoders(server: &Server) -> (usize, usize) {
@@ -45,17 +44,26 @@ async fn a_caller_that_leaves_takes_its_decoder_with_it() {
     let Some(open) = open_server(test, &[]) else { return };
     for (name, media_type, processes) in [("tran_live.mp4", "video/mp4", 0), ("apfol_live.webm", "video/webm", 1)] {
         let clip = fs::read(open.shared.join("media/video").join(name)).expect("a clip");
-        // By a stream, at the first frame that was judged.
-        let mut client = open.server.client().await;
-        let endless = iter(messages(&clip, media_type)).chain(tokio_stream::pending());
-        let mut replies = client.stream_session(endless).await.expect("a stream").into_inner();
-        while let Some(reply) = replies.message().await.expect("no fault") {
-            if matches!(reply.message, Some(response::Message::Progress(_))) {
-                break;
+        // By a stream, at the first frame that was judged: the sockets close without a word.
+        let world = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let world = world.expect("a runtime");
+        let (address, parts) = (format!("http://{}", open.server.address), messages(&clip, media_type));
+        let (tell, told) = tokio::sync::oneshot::channel();
+        world.spawn(async move {
+            let mut client = Client::connect(address).await.expect("a connection");
+            let endless = iter(parts).chain(tokio_stream::pending());
+            let mut replies = client.stream_session(endless).await.expect("a stream").into_inner();
+            while let Some(reply) = replies.message().await.expect("no fault") {
+                if matches!(reply.message, Some(response::Message::Progress(_))) {
+                    break;
+                }
             }
-        }
+            tell.send(()).expect("the test waits");
+            std::future::pending::<()>().await;
+        });
+        told.await.expect("a frame was judged");
         assert_eq!(decoders(&open.server), (1, processes), "{name}: it is being decoded");
-        drop((replies, client));
+        world.shutdown_background();
         none_left(&open.server, &format!("{name} on a stream")).await;
         // By a call, a moment after its decoder began.
         let mut client = open.server.client().await;
@@ -94,33 +102,40 @@ async fn none_left(server: &Server, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_videos_at_once_stay_within_the_memory_bound() {
     let test = "video_load::sixteen_videos_at_once_stay_within_the_memory_bound";
-    // What is measured is memory: a slow machine may take its time.
+    // What is measured is memory: a slow machine may take its time, and a few frames of each video are enough.
+    let settings =
+        "[engine]\nworkers = 2\n[video]\nsample_rate = 1\nmax_sampled_frames = 16\n[grpc]\nunary_timeout_ms = 900000\n";
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let settings = folder.path().join("lifesign.toml");
-    fs::write(&settings, "[engine]\nworkers = 2\n[grpc]\nunary_timeout_ms = 900000\n").expect("a file");
-    let Some(open) = open_server(test, &["--config", settings.to_str().expect("UTF-8")]) else { return };
+    let file = folder.path().join("lifesign.toml");
+    fs::write(&file, settings).expect("a file");
+    let Some(open) = open_server(test, &["--config", file.to_str().expect("UTF-8")]) else { return };
     let clip = fs::read(open.shared.join("media/video/tran_live.mp4")).expect("a clip");
     let idle = open.server.memory_kib("VmHWM");
+    let two = at_once(&open.server, &clip, 2).await;
+    let warm = open.server.memory_kib("VmHWM");
+    let most = at_once(&open.server, &clip, VIDEOS).await;
+    let peak = open.server.memory_kib("VmHWM");
+    println!("idle {idle} KiB, peak under 2 videos {warm} KiB, under {VIDEOS} videos {peak} KiB");
+    assert!(two <= 2 && most <= 2, "{two} and {most} were decoded at a time");
+    let added = peak.saturating_sub(warm);
+    assert!(added <= MOST_KIB, "{added} KiB more");
+}
+
+/// Has so many copies of a video judged at once; the most threads that were decoding at a time.
+async fn at_once(server: &Server, clip: &[u8], count: usize) -> usize {
     let mut calls = tokio::task::JoinSet::new();
-    for _ in 0..VIDEOS {
-        let (mut client, request) = (open.server.client().await, video(clip.clone(), "video/mp4"));
+    for _ in 0..count {
+        let (mut client, request) = (server.client().await, video(clip.to_vec(), "video/mp4"));
         calls.spawn(async move { check(&mut client, request).await.expect("a verdict") });
     }
-    let most = async {
-        let mut most = (0, 0);
-        while !calls.is_empty() {
-            most = most.max(decoders(&open.server));
-            if let Ok(Some(verdict)) = tokio::time::timeout(Duration::from_millis(50), calls.join_next()).await {
-                assert_eq!(verdict.expect("the call ends").decision(), Decision::Accept);
-            }
+    let mut most = 0;
+    while !calls.is_empty() {
+        most = most.max(decoders(server).0);
+        if let Ok(Some(verdict)) = tokio::time::timeout(Duration::from_millis(50), calls.join_next()).await {
+            assert_eq!(verdict.expect("the call ends").frames.expect("counts").analysed, 16);
         }
-        most
     }
-    .await;
-    let added = open.server.memory_kib("VmHWM").saturating_sub(idle);
-    println!("idle {idle} KiB, added by {VIDEOS} videos {added} KiB, decoded at a time {}", most.0);
-    assert!(most.0 <= 2, "{most:?}");
-    assert!(added <= MOST_KIB, "{added} KiB above idle");
+    most
 }
 
 /// So many seconds of 720p at 30 frames a second, H.264 Main: a live clip forwards and backwards, again and again, so that
@@ -157,12 +172,12 @@ async fn the_cost_of_a_video() {
         let mut client = open.server.client().await;
         let idle = open.server.memory_kib("VmHWM");
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..5 {
+        for _ in 0..3 {
             let begun = Instant::now();
             let verdict = check(&mut client, request("")).await.expect("a verdict");
             ours.push(begun.elapsed().as_secs_f64());
             let frames = verdict.frames.expect("counts");
-            assert_eq!(frames.analysed, (5 * seconds).min(64), "{verdict:?}");
+            assert!((5 * seconds).min(64) <= frames.analysed && frames.analysed <= 64, "{frames:?}");
             let begun = Instant::now();
             let ended = Command::new("ffmpeg")
                 .args(["-v", "error", "-nostdin", "-i"])
