@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Aggregate, OnError, Policy, PolicyConfig, PolicyError, ReferenceRule, Visibility};
+use super::{Aggregate, OnError, Policy, PolicyConfig, PolicyError, ReferenceRule, VendorRule, Visibility};
 use crate::{
     pack::Manifest,
     verdict::CheckId::{
@@ -58,6 +58,7 @@ pub fn builtin() -> Vec<(&'static str, PolicyConfig)> {
         reasons: Visibility::Quality,
         on_error: OnError::Indeterminate,
         reference: ReferenceRule::Auto,
+        vendors: VendorRule::default(),
     };
     let strict = PolicyConfig {
         required: CORE.into_iter().chain([EyesOpen]).collect(),

@@ -2,18 +2,21 @@
 
 mod builtin;
 mod compile;
+pub mod fusion;
+mod vendors;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{DEFAULT, builtin, offered};
+pub use vendors::{Judges, Strategy, VendorRule};
 
 use crate::{
     analysis::Plan,
     pack::{Manifest, Pack, Role},
     session::Media,
-    verdict::{CheckId, CheckKind, ModelRef, PolicyRef},
+    verdict::{CheckId, CheckKind, Decision, ModelRef, PolicyRef},
 };
 
 /// Why a policy cannot be used.
@@ -84,6 +87,16 @@ pub enum OnError {
     Indeterminate,
 }
 
+impl OnError {
+    /// The decision where what was needed broke.
+    pub(crate) const fn decision(self) -> Decision {
+        match self {
+            OnError::Review => Decision::Review,
+            OnError::Indeterminate => Decision::Indeterminate,
+        }
+    }
+}
+
 /// What a FaceMatch that fails does where a reference image was given. Whatever the rule, the check is then made and ACCEPT
 /// needs it, listed or not; a frame that is the reference image itself always rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -106,7 +119,8 @@ pub enum ReferenceRule {
 pub struct PolicyConfig {
     /// The operator's own label; the verdict adds a hash of the settings to it.
     pub version: String,
-    /// Checks that ACCEPT needs. PresentationAttack or Deepfake must be among them.
+    /// Checks that ACCEPT needs. PresentationAttack or Deepfake must be among them, unless vendors that judge presentation
+    /// attacks decide: see [`VendorRule`].
     pub required: Vec<CheckId>,
     /// Checks that are run and reported without deciding.
     #[serde(default)]
@@ -132,6 +146,9 @@ pub struct PolicyConfig {
     /// What a FaceMatch that fails does.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reference: ReferenceRule,
+    /// Which vendors are asked, and what their answers are worth.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub vendors: VendorRule,
 }
 
 /// Five frames are half a second at the ten a second that the project's clients send.
@@ -143,8 +160,8 @@ fn yes() -> bool {
     true
 }
 
-fn is_default(rule: &ReferenceRule) -> bool {
-    *rule == ReferenceRule::default()
+fn is_default<T: Default + PartialEq>(rule: &T) -> bool {
+    *rule == T::default()
 }
 
 /// A policy that was checked against a pack.
@@ -155,6 +172,7 @@ pub struct Policy {
     thresholds: BTreeMap<CheckId, f32>,
     embedder: Option<ModelRef>,
     reference_decides: bool,
+    judges: Vec<Judges>,
 }
 
 impl Policy {
@@ -165,7 +183,8 @@ impl Policy {
     /// where a setting is out of range, contradicts another, or would let an attack be accepted unseen: no required
     /// PresentationAttack or Deepfake, a required attack or identity check with a threshold of 0, or one that the pack
     /// holds too weak to decide (`advisory = true`) while the policy sets no threshold of its own; the same for FaceMatch
-    /// with `reference = "decide"`.
+    /// with `reference = "decide"`. A policy that asks vendors is refused here, where none is known: see
+    /// [`Policy::compile_with`].
     pub fn compile(id: &str, config: PolicyConfig, pack: &Pack) -> Result<Self, PolicyError> {
         Self::compile_for(id, config, pack.manifest())
     }
@@ -175,8 +194,23 @@ impl Policy {
     /// # Errors
     /// As [`Policy::compile`].
     pub fn compile_for(id: &str, config: PolicyConfig, manifest: &Manifest) -> Result<Self, PolicyError> {
-        let thresholds = compile::check(id, &config, manifest)?;
-        let version = compile::version(&config, &thresholds);
+        Self::compile_with(id, config, manifest, &|_| None)
+    }
+
+    /// As [`Policy::compile_for`], where vendors may be asked. `vendors`: what the vendor of an id judges, `None` where it
+    /// is not configured.
+    ///
+    /// # Errors
+    /// As [`Policy::compile`], and [`PolicyError::Invalid`] where the rule on vendors names one that is not configured, is
+    /// out of range, or could accept a capture that nobody judged for presentation attacks: see [`VendorRule`].
+    pub fn compile_with(
+        id: &str,
+        config: PolicyConfig,
+        manifest: &Manifest,
+        vendors: &dyn Fn(&str) -> Option<Judges>,
+    ) -> Result<Self, PolicyError> {
+        let resolved = compile::check(id, &config, manifest, vendors)?;
+        let version = compile::version(&config, &resolved);
         let embedder = manifest
             .models
             .iter()
@@ -184,7 +218,8 @@ impl Policy {
             .map(|model| ModelRef { name: model.name.clone(), version: model.version.clone() });
         let reference_decides = embedder.is_some() && compile::reference_decides(&config, manifest);
         let reference = PolicyRef { id: id.to_owned(), version };
-        Ok(Self { reference, config, thresholds, embedder, reference_decides })
+        let compile::Resolved { thresholds, judges } = resolved;
+        Ok(Self { reference, config, thresholds, embedder, reference_decides, judges })
     }
 
     /// Name and version.
@@ -195,6 +230,11 @@ impl Policy {
     /// The settings.
     pub fn config(&self) -> &PolicyConfig {
         &self.config
+    }
+
+    /// The vendors that the policy asks, by id, with what each judges, in the order in which they are asked.
+    pub fn vendors(&self) -> impl ExactSizeIterator<Item = (&str, Judges)> {
+        self.config.vendors.ask.iter().map(String::as_str).zip(self.judges.iter().copied())
     }
 
     /// The least passing score of a check: the policy's own, else the pack's, else 0.5 (quality scores are mapped so that

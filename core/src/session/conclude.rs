@@ -17,7 +17,7 @@ pub(super) fn verdict(session: &Session, now: Duration) -> Verdict {
     let compared = checks
         .iter()
         .any(|check| check.id == CheckId::FaceMatch && matches!(check.state, CheckState::Passed | CheckState::Failed));
-    let best = session.best_judged.as_ref().or(session.best_other.as_ref());
+    let best = session.best();
     Verdict {
         decision,
         reasons: reasons::of(decision, &checks, policy.config().reasons),
@@ -25,6 +25,7 @@ pub(super) fn verdict(session: &Session, now: Duration) -> Verdict {
         faces: best.map(|best| best.faces.clone()).unwrap_or_default(),
         pose: best.and_then(|best| best.pose),
         checks,
+        vendor_results: Vec::new(),
         policy: policy.reference().clone(),
         pack: session.context.pack.clone(),
         runtime: session.context.runtime.clone(),

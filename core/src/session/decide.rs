@@ -17,17 +17,14 @@ use crate::{
 ///    or where the frames were good but too few;
 /// 5. FaceMatch FAILED and may not reject: REVIEW. A frame that is the reference image itself rejects in any case;
 /// 6. every required check PASSED, and there was at least one: ACCEPT.
-pub(super) fn decide(checks: &[Check], on_error: OnError, reference_decides: bool) -> Decision {
+pub(crate) fn decide(checks: &[Check], on_error: OnError, reference_decides: bool) -> Decision {
     let mut verdict = Standing::Nothing;
     for check in checks.iter().filter(|check| check.required) {
         verdict = verdict.max(standing(check, reference_decides));
     }
     match verdict {
         Standing::Reject => Decision::Reject,
-        Standing::Broken => match on_error {
-            OnError::Review => Decision::Review,
-            OnError::Indeterminate => Decision::Indeterminate,
-        },
+        Standing::Broken => on_error.decision(),
         Standing::BadCapture | Standing::Mendable => Decision::Retry,
         Standing::Hopeless | Standing::TooFew | Standing::Nothing => Decision::Indeterminate,
         Standing::Doubt => Decision::Review,
@@ -78,7 +75,8 @@ fn standing(check: &Check, reference_decides: bool) -> Standing {
                 | Detail::ReferenceMultipleFaces
                 | Detail::ReferenceTooSmall
                 | Detail::ReferenceBlurry
-                | Detail::ReferenceQuality,
+                | Detail::ReferenceQuality
+                | Detail::VendorQuality,
             ) => Standing::Mendable,
             Some(Detail::TooFewFrames | Detail::SingleFrame) => Standing::TooFew,
             Some(
@@ -86,7 +84,22 @@ fn standing(check: &Check, reference_decides: bool) -> Standing {
                 | Detail::NoReference
                 | Detail::NotRequested
                 | Detail::ModelFault
-                | Detail::IdenticalImage,
+                | Detail::IdenticalImage
+                | Detail::Precheck
+                | Detail::NotNeeded
+                | Detail::Budget
+                | Detail::VendorMedia
+                | Detail::VendorScope
+                | Detail::VendorInconclusive
+                | Detail::VendorReview
+                | Detail::VendorTimeout
+                | Detail::VendorUnreachable
+                | Detail::VendorRateLimited
+                | Detail::VendorCredentials
+                | Detail::VendorRefused
+                | Detail::VendorFault
+                | Detail::VendorUnreadable
+                | Detail::VendorSuspended,
             )
             | None => Standing::Hopeless,
         },
@@ -103,7 +116,7 @@ mod tests {
     use crate::verdict::{CheckId, Source};
 
     const STATES: [CheckState; 4] = [CheckState::Passed, CheckState::Failed, CheckState::NotRun, CheckState::Error];
-    const DETAILS: [Option<Detail>; 16] = [
+    const DETAILS: [Option<Detail>; 18] = [
         None,
         Some(Detail::NoModel),
         Some(Detail::QualityGate),
@@ -120,6 +133,8 @@ mod tests {
         Some(Detail::ReferenceBlurry),
         Some(Detail::ReferenceQuality),
         Some(Detail::IdenticalImage),
+        Some(Detail::VendorQuality),
+        Some(Detail::VendorReview),
     ];
 
     fn check(id: CheckId, state: CheckState, detail: Option<Detail>, required: bool) -> Check {

@@ -8,12 +8,12 @@
 mod clock;
 mod conclude;
 mod continuity;
-mod decide;
+pub(crate) mod decide;
 mod evidence;
 mod faults;
 mod hints;
 mod matched;
-mod reasons;
+pub(crate) mod reasons;
 mod still;
 mod whole;
 
@@ -283,6 +283,11 @@ impl Session {
         self.complete
     }
 
+    /// The best frame so far, as the verdict will name it.
+    pub fn best_frame_index(&self) -> Option<u64> {
+        self.best().map(|best| best.index)
+    }
+
     /// The verdict on what has come so far. `now` counts from the same moment as [`FrameTiming::arrived`].
     ///
     /// With fewer frames judged than the policy needs there is no judgement either way, however the few look: RETRY where
@@ -290,6 +295,10 @@ impl Session {
     /// half of the frames are needed.
     pub fn finish(&self, now: Duration) -> Verdict {
         conclude::verdict(self, now)
+    }
+
+    fn best(&self) -> Option<&Best> {
+        self.best_judged.as_ref().or(self.best_other.as_ref())
     }
 
     /// Counts a frame in; false where it is not to be looked at.

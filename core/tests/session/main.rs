@@ -9,6 +9,8 @@ mod references;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod vendors;
+#[cfg(test)]
 mod verdicts;
 #[cfg(test)]
 mod videos;

@@ -1,10 +1,12 @@
 //! What a policy is checked for before anything is judged by it, and the version that its settings hash to.
 
+mod vendors;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{PolicyConfig, PolicyError, ReferenceRule};
+use super::{Judges, PolicyConfig, PolicyError, ReferenceRule};
 use crate::{
     pack::{Manifest, Role},
     verdict::{CheckId, CheckKind},
@@ -26,18 +28,29 @@ const FACE_MATCH_THRESHOLD: f32 = 0.7;
 /// Hex digits of the settings' hash that the version shows.
 const HASH_DIGITS: usize = 12;
 
-/// Checks a policy against itself and a pack; gives every check's least passing score.
+/// What a policy resolves to once it was checked.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// Every check's least passing score.
+    pub(super) thresholds: BTreeMap<CheckId, f32>,
+    /// What each vendor of `ask` judges, in that order.
+    pub(super) judges: Vec<Judges>,
+}
+
+/// Checks a policy against itself, a pack and the vendors that are configured.
 pub(super) fn check(
     id: &str,
     config: &PolicyConfig,
     manifest: &Manifest,
-) -> Result<BTreeMap<CheckId, f32>, PolicyError> {
+    vendors: &dyn Fn(&str) -> Option<Judges>,
+) -> Result<Resolved, PolicyError> {
     let invalid =
         |setting: &str, what: String| PolicyError::Invalid { policy: id.to_owned(), setting: setting.to_owned(), what };
 
     name(id).map_err(|what| invalid("name", what))?;
     name(&config.version).map_err(|what| invalid("version", what))?;
-    lists(config).map_err(|(setting, what)| invalid(setting, what))?;
+    let judges = vendors::check(config, vendors).map_err(|(setting, what)| invalid(setting, what))?;
+    lists(config, &judges).map_err(|(setting, what)| invalid(setting, what))?;
     if !(1..=MAX_FRAMES).contains(&config.frames_needed) {
         return Err(invalid("frames_needed", format!("must be 1..={MAX_FRAMES}, is {}", config.frames_needed)));
     }
@@ -59,12 +72,14 @@ pub(super) fn check(
             }
         }
     }
-    thresholds(config, manifest).map_err(|(check, what)| invalid(&format!("thresholds.{check}"), what))
+    let thresholds =
+        thresholds(config, manifest).map_err(|(check, what)| invalid(&format!("thresholds.{check}"), what))?;
+    Ok(Resolved { thresholds, judges })
 }
 
-/// The label, a dot, and the first digits of the sha256 over the settings and every threshold as resolved. The order in
-/// which an operator lists checks does not matter; any value that can change a verdict does.
-pub(super) fn version(config: &PolicyConfig, thresholds: &BTreeMap<CheckId, f32>) -> String {
+/// The label, a dot, and the first digits of the sha256 over the settings, every threshold as resolved and what the vendors
+/// judge. The order in which an operator lists checks does not matter; any value that can change a verdict does.
+pub(super) fn version(config: &PolicyConfig, Resolved { thresholds, judges }: &Resolved) -> String {
     let mut text = String::new();
     for (name, list) in [("required", &config.required), ("advisory", &config.advisory)] {
         for check in CheckId::ALL.iter().filter(|check| list.contains(check)) {
@@ -87,6 +102,7 @@ pub(super) fn version(config: &PolicyConfig, thresholds: &BTreeMap<CheckId, f32>
     if config.reference != ReferenceRule::default() {
         line(&mut text, "reference", &format_args!("{:?}", config.reference));
     }
+    vendors::lines(&mut text, &config.vendors, judges);
     let hash = Sha256::digest(text.as_bytes());
     let mut version = format!("{}.", config.version);
     for byte in hash.iter().take(HASH_DIGITS / 2) {
@@ -146,7 +162,7 @@ fn name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn lists(config: &PolicyConfig) -> Result<(), (&'static str, String)> {
+fn lists(config: &PolicyConfig, judges: &[Judges]) -> Result<(), (&'static str, String)> {
     for (setting, list) in [("required", &config.required), ("advisory", &config.advisory)] {
         for (place, check) in list.iter().enumerate() {
             if list.iter().take(place).any(|earlier| earlier == check) {
@@ -158,8 +174,11 @@ fn lists(config: &PolicyConfig) -> Result<(), (&'static str, String)> {
         return Err(("advisory", format!("{check} is required already")));
     }
     // The checks that compare frames say nothing about a single image, so alone they would let any image through.
-    if !config.required.iter().any(|check| check.kind() == CheckKind::Attack && !check.needs_frames()) {
-        return Err(("required", "must hold PresentationAttack or Deepfake".to_owned()));
+    let attack = config.required.iter().any(|check| check.kind() == CheckKind::Attack && !check.needs_frames());
+    if !attack && !vendors::stand_for_attack_checks(config, judges) {
+        let what = "must hold PresentationAttack or Deepfake, unless vendors that judge presentation attacks decide \
+                    (vendors.strategy first, all or quorum)";
+        return Err(("required", what.to_owned()));
     }
     Ok(())
 }
