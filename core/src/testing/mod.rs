@@ -4,6 +4,8 @@
 pub mod onnx;
 mod packs;
 mod places;
+#[cfg(feature = "vendors")]
+pub mod socket;
 
 pub use packs::{open_pack, tiny_pack};
 pub use places::{onnxruntime, runtimes, shared};

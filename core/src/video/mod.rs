@@ -28,7 +28,12 @@ use std::{
 };
 
 pub use self::{
-    codec::Codec, container::Container, error::VideoError, ffmpeg::Ffmpeg, limits::VideoLimits, sample::Sampling,
+    codec::Codec,
+    container::Container,
+    error::VideoError,
+    ffmpeg::{EncodeError, Ffmpeg, Made, Still, make_clip},
+    limits::VideoLimits,
+    sample::Sampling,
 };
 use self::{
     h264::Config,

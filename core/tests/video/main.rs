@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what was measured, and what was skipped")]
 
+mod encode;
 mod hostile;
 mod made;
 mod media;

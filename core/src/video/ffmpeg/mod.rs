@@ -1,12 +1,17 @@
-//! The `ffmpeg` program, for what is not decoded in this process: HEVC, VP8, VP9, AV1, and H.264 beyond openh264.
+//! The `ffmpeg` program, for what is not decoded in this process: HEVC, VP8, VP9, AV1, and H.264 beyond openh264; and for
+//! making a video of pictures.
 //!
-//! It is given frames, not the file: the video is demuxed here, and one track's frames go to the program's standard input
+//! As a decoder it is given frames, not the file: the video is demuxed here, and one track's frames go to the program's standard input
 //! as a plain Matroska stream; pixels come back on its standard output. So of the program's code a stranger's bytes reach
 //! one demuxer, with a stream that we wrote, and one decoder. It runs without a shell, with an empty environment, may open
 //! nothing but its two pipes, and under limits of time, memory and files.
 
+#[cfg_attr(not(unix), expect(dead_code, reason = "the program runs on Unix only"))]
+mod encode;
 #[cfg(unix)]
 mod process;
+#[cfg(unix)]
+mod run;
 
 use std::{
     env,
@@ -14,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use self::encode::{EncodeError, Made, Still, make_clip};
 #[cfg(unix)]
 pub(super) use self::process::Process;
 use super::{codec::Codec, matroska::Writer};
