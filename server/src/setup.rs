@@ -1,5 +1,5 @@
 //! What the program judges with, made once at start-up and refused as a whole if any part is wrong: model pack, ONNX
-//! runtime, policies, limits, video decoders.
+//! runtime, policies, vendors, limits, video decoders.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,11 +8,12 @@ use lifesign_core::{
     pack::{Pack, PackError},
     policy::{Policy, PolicyError},
     runtime::{self, RuntimeError, SharedRuntime},
+    vendors::{self, ConnectError, Panel},
     verdict::Assurance,
 };
 
 use crate::{
-    config::Config,
+    config::{Config, VendorSettings},
     engine::EngineConfigError,
     models,
     video::{VideoConfigError, VideoSetup},
@@ -39,6 +40,14 @@ pub enum SetupError {
     /// A setting of the pool is out of range.
     #[error(transparent)]
     Engine(#[from] EngineConfigError),
+    /// A vendor cannot be set up.
+    #[error("vendors.{id}.{source}")]
+    Vendor {
+        /// The vendor.
+        id: String,
+        /// Why; it begins with the setting's name.
+        source: ConnectError,
+    },
     /// Videos cannot be decoded as configured.
     #[error(transparent)]
     Video(#[from] VideoConfigError),
@@ -63,6 +72,8 @@ pub struct Setup {
     pub runtime: SharedRuntime,
     /// The policies, checked against the pack.
     pub policies: Policies,
+    /// The vendors that may be asked.
+    pub vendors: Arc<Panel>,
     /// What images are accepted.
     pub limits: FrameLimits,
     /// What videos are accepted, and how they are looked at.
@@ -98,10 +109,11 @@ impl Setup {
             return Err(SetupError::Assurance { pack, required, actual });
         }
         let runtime = runtime::select(&runtime_choice(&config.onnxruntime))?;
-        let policies = Policies::compile(config, &pack)?;
+        let vendors = panel(config)?;
+        let policies = Policies::compile(config, &pack, &vendors)?;
         let (workers, _) = config.engine.resolve()?;
         let video = config.video.resolve(workers)?;
-        Ok(Self { pack: Arc::new(pack), runtime, policies, limits: config.limits, video })
+        Ok(Self { pack: Arc::new(pack), runtime, policies, vendors: Arc::new(vendors), limits: config.limits, video })
     }
 
     /// What a start-up line says: pack with version and assurance, runtime with version, video codecs,
@@ -110,18 +122,34 @@ impl Setup {
         let pack = self.pack.reference();
         let runtime = self.runtime.describe();
         let policies: Vec<&str> = self.policies.iter().map(|policy| policy.reference().id.as_str()).collect();
+        let vendors: Vec<&str> = self.vendors.members().iter().map(|member| member.vendor().spec().id).collect();
         format!(
-            "pack {} {} (assurance {}), runtime {} {}, videos {}, policies {} (default {})",
+            "pack {} {} (assurance {}), runtime {} {}, videos {}, vendors {}, policies {} (default {})",
             pack.id,
             pack.version,
             crate::convert::assurance(pack.assurance).as_str_name().trim_start_matches("ASSURANCE_"),
             runtime.name,
             runtime.version,
             self.video.codecs().join(" "),
+            if vendors.is_empty() { "none".to_owned() } else { vendors.join(" ") },
             policies.join(", "),
             self.policies.default_name(),
         )
     }
+}
+
+/// The configured vendors, none of them asked anything yet.
+///
+/// # Errors
+/// [`SetupError::Vendor`] for the first that cannot be set up, with the setting's name.
+pub fn panel(config: &Config) -> Result<Panel, SetupError> {
+    let connect = |(id, settings): (&String, &VendorSettings)| {
+        let fault = |source| SetupError::Vendor { id: id.clone(), source };
+        // The configuration names no others.
+        let spec = vendors::find(id).ok_or_else(|| fault(ConnectError::Setting("is no vendor".to_owned())))?;
+        (spec.connect)(settings.value()).map_err(fault)
+    };
+    Ok(Panel::new(config.vendors.iter().map(connect).collect::<Result<_, _>>()?))
 }
 
 impl Policies {
@@ -130,11 +158,11 @@ impl Policies {
     ///
     /// # Errors
     /// [`PolicyError`] of a policy that was configured, or that is the default.
-    pub fn compile(config: &Config, pack: &Pack) -> Result<Self, PolicyError> {
+    pub fn compile(config: &Config, pack: &Pack, vendors: &Panel) -> Result<Self, PolicyError> {
         let mut by_name = BTreeMap::new();
         for (name, settings) in &config.policies {
             let wanted = *name == config.default_policy || config.configured_policies.contains(name);
-            match Policy::compile(name, settings.clone(), pack) {
+            match Policy::compile_with(name, settings.clone(), pack.manifest(), &|id| vendors.judges(id)) {
                 Ok(policy) => {
                     by_name.insert(name.clone(), Arc::new(policy));
                 }

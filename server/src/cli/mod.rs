@@ -6,6 +6,7 @@ mod config;
 mod judge;
 mod models;
 mod serve;
+mod vendors;
 
 use std::{
     fmt,
@@ -46,6 +47,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// List, fetch and verify model packs
     Models(models::ModelsArgs),
+    /// List the vendors, and check that they can be reached and take the credentials
+    Vendors(vendors::VendorsArgs),
     /// Show or check the configuration
     Config(config::ConfigArgs),
 }
@@ -159,6 +162,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
             let config = start(&sources)?;
             models::run(args, &crate::models::home(), &crate::setup::runtime_choice(&config.onnxruntime), out)
         }
+        Command::Vendors(args) => vendors::run(args, &start(&sources)?, out),
         Command::Config(args) => config::run(args, &sources, out),
     }
 }

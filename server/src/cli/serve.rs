@@ -1,8 +1,16 @@
 //! `lifesign serve`: the gRPC server, until a signal asks it to stop.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
+use lifesign_core::{http::ErrorKind, vendors::Panel};
 use tokio::net::TcpListener;
 
 use super::{CliError, Exit, JudgeArgs};
@@ -12,6 +20,10 @@ use crate::{
     grpc,
     setup::Setup,
 };
+
+/// How long the start waits for vendors: the time to connect three times over. An orchestrator waits longer than that for a
+/// server to come up.
+const VENDOR_CHECK: Duration = Duration::from_secs(10);
 
 /// Serve lifesign.v1 over gRPC until SIGINT or SIGTERM.
 #[derive(Debug, Args)]
@@ -50,7 +62,13 @@ pub(super) fn run(config: &Config) -> Result<Exit, CliError> {
 }
 
 async fn serve(config: &Config, setup: Setup, engine: Engine) -> Result<Exit, CliError> {
-    let stop = stop_signal().map_err(CliError::failed)?;
+    let mut stop = stop_signal().map_err(CliError::failed)?;
+    if config.check_vendors {
+        tokio::select! {
+            checked = check_vendors(&setup.vendors) => checked?,
+            () = &mut stop => return Ok(Exit::Success),
+        }
+    }
     let address = config.grpc.addr;
     let listener = TcpListener::bind(address)
         .await
@@ -61,6 +79,28 @@ async fn serve(config: &Config, setup: Setup, engine: Engine) -> Result<Exit, Cl
     grpc::serve(Arc::new(setup), engine, &config.grpc, listener, stop).await.map_err(CliError::failed)?;
     tracing::info!("stopped");
     Ok(Exit::Success)
+}
+
+/// Looks at every vendor's line. Refused credentials stop the start, since no call would ever be answered; a vendor that
+/// cannot be reached does not, since it may be back before the first call.
+async fn check_vendors(panel: &Panel) -> Result<(), CliError> {
+    for (member, probed) in panel.probe(Instant::now() + VENDOR_CHECK).await {
+        let spec = member.vendor().spec();
+        match probed {
+            Ok(found) => tracing::info!(vendor = spec.id, ?found, "vendor reached"),
+            Err(error) if matches!(error.error.kind, ErrorKind::Credentials | ErrorKind::Forbidden) => {
+                let settings: Vec<String> =
+                    spec.secrets.iter().map(|name| format!("vendors.{}.{name}", spec.id)).collect();
+                return Err(CliError::Failed(format!(
+                    "vendor {} refuses its credentials ({error}): set right {}; or start without looking by `check_vendors = false`",
+                    spec.id,
+                    settings.join(", "),
+                )));
+            }
+            Err(error) => tracing::warn!(vendor = spec.id, %error, "vendor not reached"),
+        }
+    }
+    Ok(())
 }
 
 /// Ends when the process is asked to stop: SIGINT everywhere, SIGTERM where there is one. The handlers are in place when

@@ -13,9 +13,12 @@ use figment::{
     util::nest,
     value::{Dict, Map, Value},
 };
-use lifesign_core::verdict::CheckId;
+use lifesign_core::{vendors::VENDORS as VENDORS_TABLE, verdict::CheckId};
 
-use super::{Config, ConfigError};
+use super::{
+    Config, ConfigError,
+    vendors::{VendorSettings, is_text},
+};
 use crate::video::VideoConfig;
 
 /// Variables that begin so are settings; `__` nests.
@@ -24,11 +27,14 @@ pub const VARIABLE_PREFIX: &str = "LIFESIGN_";
 /// Variables with the prefix that are not settings: the data folder, the configuration file, the log filter.
 pub const EXEMPT_VARIABLES: [&str; 3] = ["LIFESIGN_HOME", "LIFESIGN_CONFIG", "LIFESIGN_LOG"];
 
+/// Settings below this key are defined by vendors.
+const VENDORS: &str = "vendors.";
+
 /// The configuration file's name in the folder that `LIFESIGN_HOME` names.
 const FILE_NAME: &str = "lifesign.toml";
 
 /// The places that settings are read from. Handed in rather than read from the process, so that tests can choose them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The value of `--config`.
     pub file: Option<PathBuf>,
@@ -99,6 +105,9 @@ impl Sources {
             .filter_map(|(name, value)| {
                 let key = name.strip_prefix(VARIABLE_PREFIX)?.split("__").map(segment).collect::<Vec<_>>().join(".");
                 let origin = format!("the environment variable {name}");
+                if key.starts_with(VENDORS) && is_text(&key) {
+                    return Some(Layer::single(origin, &key, Value::from(value.as_str())));
+                }
                 // Numbers, booleans and lists are recognised; anything else is text. Parsing cannot fail.
                 let value = value.parse().unwrap_or_else(|_: std::convert::Infallible| Value::from(value.as_str()));
                 Some(Layer::single(origin, &key, value))
@@ -117,18 +126,38 @@ fn read_file(path: &Path) -> Result<Layer, ConfigError> {
     let text = fs::read_to_string(path)
         .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), what: error.to_string() })?;
     let syntax = |what: String| ConfigError::Syntax { path: path.to_owned(), what };
-    let table: toml::Table = toml::from_str(&text).map_err(|error| syntax(error.to_string()))?;
+    // The parser's whole message quotes the line, which may hold a secret.
+    let fault = |error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).unwrap_or_default().lines().count().max(1);
+        syntax(format!("line {line}: {}", error.message()))
+    };
+    let table: toml::Table = toml::from_str(&text).map_err(fault)?;
     let value = Value::serialize(table).map_err(|error| syntax(error.to_string()))?;
     let values = value.into_dict().unwrap_or_default();
     Ok(Layer { origin: format!("the file {}", path.display()), values })
 }
 
+impl std::fmt::Debug for Sources {
+    /// No values: some of the environment's are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 /// What one place said.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Layer {
     /// In words: `the file …`, `the environment variable …`, `the flag …`.
     pub origin: String,
     values: Dict,
+}
+
+impl std::fmt::Debug for Layer {
+    /// No values: some are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layer").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl Layer {
@@ -149,6 +178,46 @@ impl Layer {
         }
         true
     }
+}
+
+impl Layer {
+    /// The defaults of the vendors that this place names. A key that a vendor does not have is refused here, since only the
+    /// vendor's own defaults know its keys.
+    fn vendors(&self) -> Result<Vec<(String, VendorSettings)>, ConfigError> {
+        let tables = self.values.get("vendors").and_then(Value::as_dict).into_iter().flatten();
+        tables
+            .map(|(id, given)| {
+                let unknown = |key: String, known: &[&str]| ConfigError::UnknownKey {
+                    key,
+                    origin: self.origin.clone(),
+                    known: known.join(", "),
+                };
+                let known: Vec<&str> = VENDORS_TABLE.iter().map(|spec| spec.id).collect();
+                let defaults = VendorSettings::defaults(id).ok_or_else(|| unknown(format!("{VENDORS}{id}"), &known))?;
+                check_keys(&defaults, given, &mut Vec::new())
+                    .map_err(|(path, known)| unknown(format!("{VENDORS}{id}.{path}"), &known))?;
+                Ok((id.clone(), defaults))
+            })
+            .collect()
+    }
+}
+
+/// Finds a key that the defaults do not have: its dotted path, and the keys that are known at its place.
+fn check_keys<'a>(
+    defaults: &'a VendorSettings,
+    given: &'a Value,
+    path: &mut Vec<&'a str>,
+) -> Result<(), (String, Vec<&'a str>)> {
+    let (Some(table), Some(known)) = (given.as_dict(), defaults.keys(path)) else { return Ok(()) };
+    for (key, value) in table {
+        path.push(key);
+        if !known.contains(&key.as_str()) {
+            return Err((path.join("."), known));
+        }
+        check_keys(defaults, value, path)?;
+        path.pop();
+    }
+    Ok(())
 }
 
 impl Provider for Layer {
@@ -181,6 +250,9 @@ impl Loaded {
         let mut defaults = Config::default();
         if let Ok(preset) = given.extract_inner::<String>("video.preset") {
             defaults.video = VideoConfig::of_preset(&preset);
+        }
+        for layer in &layers {
+            defaults.vendors.extend(layer.vendors()?);
         }
         let figment = Figment::from(figment::providers::Serialized::defaults(defaults)).merge(given);
         let mut config: Config = figment.extract().map_err(|error| explain(&layers, error))?;

@@ -5,6 +5,7 @@ mod error;
 mod layers;
 mod print;
 mod validate;
+mod vendors;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 pub use error::ConfigError;
 pub use layers::{EXEMPT_VARIABLES, Layer, Loaded, Sources, VARIABLE_PREFIX};
 pub use print::to_toml;
+pub use vendors::VendorSettings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +51,12 @@ pub struct Config {
     /// The policies a call may name. Those in the binary are the defaults here, so that a file may change one setting of
     /// one of them.
     pub policies: BTreeMap<String, PolicyConfig>,
+    /// The vendors that may be asked, by id: a vendor is configured where its table is there. What can be set is the vendor's
+    /// own business; `lifesign config print` shows it.
+    pub vendors: BTreeMap<String, VendorSettings>,
+    /// Whether `serve` looks at every vendor's line before it listens: a vendor that refuses its credentials stops the start,
+    /// one that cannot be reached does not.
+    pub check_vendors: bool,
     /// The policies that the file, the environment or a flag touched. Only these, and the default one, must fit the pack;
     /// a policy in the binary that asks for a model which the pack lacks is merely not offered.
     #[serde(skip)]
@@ -68,6 +76,8 @@ impl Default for Config {
             grpc: GrpcConfig::default(),
             log: LogConfig::default(),
             policies: policy::builtin().into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
+            vendors: BTreeMap::new(),
+            check_vendors: true,
             configured_policies: BTreeSet::new(),
         }
     }

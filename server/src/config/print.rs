@@ -1,10 +1,11 @@
-//! The effective configuration as TOML, with where each setting came from as a comment. What is printed can be read back.
+//! The effective configuration as TOML, with where each setting came from as a comment. What is printed can be read back, but
+//! for secrets, which are not printed.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::{ConfigError, Loaded};
+use super::{ConfigError, Loaded, vendors::HIDDEN};
 
 /// The settings, tables after plain values, each line that is not a default with its origin. A setting that is not set
 /// and has no default is a comment.
@@ -40,6 +41,9 @@ fn write_table(
         let origin = origin.unwrap_or_default();
         match value {
             Value::Null => line(out, format_args!("# {} is not set", quoted(key))),
+            Value::String(text) if text == HIDDEN => {
+                line(out, format_args!("# {} is set, and not shown{origin}", quoted(key)));
+            }
             value => line(out, format_args!("{} = {}{origin}", quoted(key), toml_value(value)?)),
         }
         path.pop();

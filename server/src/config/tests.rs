@@ -181,3 +181,59 @@ fn what_is_printed_reads_back_as_the_same() {
     let read = Sources { file: Some(copy.path.clone()), ..Sources::default() }.load().unwrap().config;
     assert_eq!(Config { configured_policies: loaded.config.configured_policies.clone(), ..read }, loaded.config);
 }
+
+const FACIA: &str = "[vendors.facia]\nclient_id = \"me\"\nprice_micros = 7\n[vendors.facia.http.retry]\nattempts = 2\n";
+
+#[test]
+fn a_vendor_is_configured_where_its_table_is_and_has_its_own_defaults() {
+    assert!(Config::default().vendors.is_empty());
+    let file = file(FACIA);
+    let mut sources = environment(&[
+        ("LIFESIGN_VENDORS__FACIA__CLIENT_SECRET", "00123"),
+        ("LIFESIGN_VENDORS__DEEPVUE__CLIENT_ID", "42"),
+    ]);
+    sources.file = Some(file.path.clone());
+    let loaded = sources.load().unwrap();
+    let facia = loaded.config.vendors["facia"].value();
+    assert_eq!(facia["client_secret"], "00123", "a secret of digits is no number");
+    assert_eq!(loaded.config.vendors["deepvue"].value()["client_id"], "42", "nor is an id");
+    assert_eq!((&facia["price_micros"], &facia["http"]["retry"]["attempts"]), (&7.into(), &2.into()));
+    assert_eq!(facia["base_url"], VendorSettings::defaults("facia").unwrap().value()["base_url"]);
+
+    let printed = to_toml(&loaded).unwrap();
+    let hidden =
+        "# client_secret is set, and not shown  # the environment variable LIFESIGN_VENDORS__FACIA__CLIENT_SECRET\n";
+    assert!(printed.contains(hidden) && !printed.contains("00123"), "{printed}");
+    assert!(printed.contains("[vendors.facia.http.retry]\nattempts = 2  # the file "), "{printed}");
+    assert!(!format!("{loaded:?}").contains("00123"));
+    assert!(!format!("{:?}", loaded.config).contains("00123"));
+    let copy = self::file(&printed);
+    let read = Sources { file: Some(copy.path.clone()), ..Sources::default() }.load().unwrap().config;
+    let mut facia = facia;
+    facia["client_secret"] = serde_json::Value::Null;
+    assert_eq!(read.vendors["facia"].value(), facia, "all but the secret reads back");
+}
+
+#[test]
+fn vendors_and_their_settings_are_known_by_name() {
+    for (text, key, known) in [
+        ("[vendors.fasia]\nclient_id = \"me\"\n", "vendors.fasia", "facia"),
+        ("[vendors.facia]\nclient = \"me\"\n", "vendors.facia.client", "client_id"),
+        ("[vendors.facia.http]\ntimeout = 1\n", "vendors.facia.http.timeout", "request_timeout_ms"),
+        ("[vendors.facia.http.retry]\ntries = 1\n", "vendors.facia.http.retry.tries", "attempts"),
+    ] {
+        let file = file(text);
+        let said = message(&Sources { file: Some(file.path.clone()), ..Sources::default() });
+        assert!(said.contains(&format!("unknown setting {key} in the file ")), "{said}");
+        assert!(said.contains(known), "what is known is said: {said}");
+    }
+    let said = message(&environment(&[("LIFESIGN_VENDORS__FACIA__KEY", "s3cr3t")]));
+    assert!(said.contains("vendors.facia.key in the environment variable") && !said.contains("s3cr3t"), "{said}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_not_quoted() {
+    let file = file("# a comment\n[vendors.facia]\nclient_secret = \"s3cr3t\n");
+    let said = message(&Sources { file: Some(file.path.clone()), ..Sources::default() });
+    assert!(said.contains("line 3") && !said.contains("s3cr3t"), "{said}");
+}

@@ -2,9 +2,11 @@
 //! does not compile until it is mapped.
 
 mod media;
+mod vendors;
 mod verdict;
 
 pub mod json;
 
 pub use media::{RawPixelsError, frame_limits, hint, raw_layout, video_limits};
-pub use verdict::{assurance, check, decision, duration, face, pack_ref, policy_ref, runtime_ref, verdict};
+pub use vendors::{vendor, vendor_phase, vendor_rule};
+pub use verdict::{LOCAL, assurance, check, decision, duration, face, pack_ref, policy_ref, runtime_ref, verdict};

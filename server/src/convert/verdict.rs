@@ -11,7 +11,10 @@ use lifesign_core::{
 };
 use lifesign_proto::v1 as wire;
 
-use super::hint;
+use super::{hint, vendors};
+
+/// The source of this engine's own checks, beside vendors' ids.
+pub const LOCAL: &str = "local";
 
 /// A verdict. `session_id` and `client_reference` are empty where there is none.
 pub fn verdict(verdict: &Verdict, session_id: &str, client_reference: &str) -> wire::Verdict {
@@ -23,7 +26,7 @@ pub fn verdict(verdict: &Verdict, session_id: &str, client_reference: &str) -> w
         decision: decision(verdict.decision).into(),
         checks: verdict.checks.iter().map(check).collect(),
         faces,
-        vendor_results: Vec::new(),
+        vendor_results: verdict.vendor_results.iter().map(vendors::result).collect(),
         reasons: verdict.reasons.iter().map(reason).collect(),
         diagnostics: verdict.diagnostics.clone(),
         policy: Some(policy_ref(&verdict.policy)),
@@ -66,7 +69,7 @@ pub fn check(check: &Check) -> wire::Check {
         threshold: check.threshold,
         raw: check.raw.map(raw_measure),
         source: match &check.source {
-            Source::Local => "local".to_owned(),
+            Source::Local => LOCAL.to_owned(),
             Source::Vendor(id) => id.clone(),
         },
         models: check.models.iter().map(model_ref).collect(),
@@ -135,7 +138,7 @@ pub fn decision(decision: Decision) -> wire::Decision {
     }
 }
 
-fn check_state(state: CheckState) -> wire::CheckState {
+pub(super) fn check_state(state: CheckState) -> wire::CheckState {
     match state {
         CheckState::Passed => wire::CheckState::Passed,
         CheckState::Failed => wire::CheckState::Failed,
@@ -256,6 +259,7 @@ mod tests {
                 Face { bbox: Rect::default(), score: 0.8, landmarks: [Point { x: 5.0, y: 6.0 }; 5] },
             ],
             pose: Some(HeadPose { yaw: 1.0, pitch: 2.0, roll: 3.0 }),
+            vendor_results: Vec::new(),
             reasons: vec![Reason { code: "NOT_PASSED", message: "The check was not passed." }],
             diagnostics: vec!["d".into()],
             policy: PolicyRef { id: "p".into(), version: "1.abc".into() },

@@ -100,6 +100,8 @@ impl Job {
 pub struct Analysed {
     /// What was found.
     pub analysis: FrameAnalysis,
+    /// The picture, given back: a vendor may have to see it.
+    pub picture: Picture,
     /// Waiting for a worker.
     pub queue: Duration,
     /// Decoding and conversion.

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lifesign_core::{
@@ -36,6 +36,13 @@ impl Judge for Analyzer {
 
 /// Tells the pool that worker `.0` has loaded its models, or why not.
 pub(super) type Ready = mpsc::Sender<(usize, Result<(), CoreError>)>;
+
+/// What a job gave, before its picture goes back with it.
+struct Found {
+    analysis: FrameAnalysis,
+    decode: Duration,
+    analyse: Duration,
+}
 
 pub(super) struct Worker<F> {
     index: usize,
@@ -77,7 +84,7 @@ where
         if queued.is_abandoned() {
             return;
         }
-        let outcome = if started >= queued.job.deadline {
+        let found = if started >= queued.job.deadline {
             Err(EngineError::Expired)
         } else {
             // What the panicking job leaves behind is thrown away (the judge) or was its own (the frame), so no broken
@@ -93,8 +100,13 @@ where
                 }
             }
         };
+        let Queued { job, since, reply, .. } = queued;
+        let outcome = found.map(|Found { analysis, decode, analyse }| {
+            let queue = started.duration_since(since);
+            Analysed { analysis, picture: job.picture, queue, decode, analyse }
+        });
         // The caller may have gone meanwhile; then nobody wants the answer.
-        let _ = queued.reply.send(outcome);
+        let _ = reply.send(outcome);
     }
 
     /// `None` where the work stopped being wanted on the way.
@@ -103,7 +115,7 @@ where
         judge: &mut Option<Box<dyn Judge>>,
         queued: &Queued,
         started: Instant,
-    ) -> Option<Result<Analysed, EngineError>> {
+    ) -> Option<Result<Found, EngineError>> {
         let job = &queued.job;
         let frame = match job.picture.frame(&job.limits) {
             Ok(frame) => frame,
@@ -124,11 +136,6 @@ where
             Ok(analysis) => analysis,
             Err(error) => return Some(Err(error.into())),
         };
-        Some(Ok(Analysed {
-            analysis,
-            queue: started.duration_since(queued.since),
-            decode: decoded.duration_since(started),
-            analyse: decoded.elapsed(),
-        }))
+        Some(Ok(Found { analysis, decode: decoded.duration_since(started), analyse: decoded.elapsed() }))
     }
 }

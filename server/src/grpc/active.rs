@@ -79,6 +79,16 @@ impl ActiveSession {
         self.opened.about.reference.clone()
     }
 
+    /// The caller's own reference; empty where there is none.
+    pub(super) fn client_reference(&self) -> &str {
+        &self.opened.about.client_reference
+    }
+
+    /// Whether whoever reads the stream may learn which vendors are asked.
+    pub(super) fn names_vendors(&self) -> bool {
+        !self.by_token
+    }
+
     /// Fires when the backend cancels the session.
     pub(super) fn cancelled(&self) -> &CancellationToken {
         &self.opened.cancelled
@@ -114,6 +124,9 @@ impl ActiveSession {
 /// attack checks, and mend the attack until it passes. The backend reads the whole verdict with `GetSession`.
 fn for_device(verdict: &mut v1::Verdict, visibility: Visibility) {
     verdict.diagnostics.clear();
+    // Whom the backend asks, what that costs and where the vendor shows pictures of the person is between the two of them.
+    verdict.vendor_results.clear();
+    verdict.checks.retain(|check| check.source == convert::LOCAL);
     let open_kinds: &[CheckKind] = match visibility {
         Visibility::Full => return,
         Visibility::Quality => &[CheckKind::Quality, CheckKind::Media],
@@ -124,7 +137,6 @@ fn for_device(verdict: &mut v1::Verdict, visibility: Visibility) {
     // Frame by frame it would tell even more than the checks; and which frame was compared tells which to forge.
     verdict.timeline.clear();
     verdict.matched_frame_index = None;
-    verdict.vendor_results.clear();
 }
 
 impl Drop for ActiveSession {
@@ -169,9 +181,14 @@ mod tests {
     use super::*;
 
     fn told(visibility: Visibility) -> (Vec<String>, usize, usize) {
-        let checks = CheckId::ALL.iter().map(|id| v1::Check { id: id.name().into(), ..Default::default() });
+        let checks = CheckId::ALL.iter().map(|id| v1::Check {
+            id: id.name().into(),
+            source: convert::LOCAL.into(),
+            ..Default::default()
+        });
+        let of_vendor = v1::Check { id: "PresentationAttack".into(), source: "facia".into(), ..Default::default() };
         let mut verdict = v1::Verdict {
-            checks: checks.collect(),
+            checks: checks.chain([of_vendor]).collect(),
             diagnostics: vec!["judged 5 of 5".into()],
             vendor_results: vec![v1::VendorResult::default()],
             timeline: vec![v1::FrameRecord::default()],

@@ -24,6 +24,8 @@ struct Facts {
     session: Option<Uuid>,
     policy: Option<String>,
     decision: Option<v1::Decision>,
+    /// Each vendor that was asked, with how its answer reads.
+    vendors: Option<String>,
     frames: u64,
     bytes: u64,
 }
@@ -73,6 +75,19 @@ impl CallRecord {
         self.with(|facts| facts.decision = Some(decision));
     }
 
+    /// What came of the vendors that were asked.
+    pub(super) fn vendors(&self, results: &[v1::VendorResult]) {
+        if results.is_empty() {
+            return;
+        }
+        let each = results.iter().map(|result| {
+            let what = if result.outcome.is_empty() { &result.detail } else { &result.outcome };
+            format!("{}:{what}", result.vendor)
+        });
+        let each = each.collect::<Vec<_>>().join(" ");
+        self.with(|facts| facts.vendors = Some(each));
+    }
+
     /// Another file or buffer came whole.
     pub(super) fn received(&self, bytes: u64) {
         self.with(|facts| facts.bytes += bytes);
@@ -101,6 +116,7 @@ impl Drop for CallRecord {
             session = facts.session.map(tracing::field::display),
             policy = facts.policy.as_deref(),
             decision = facts.decision.map(|decision| decision.as_str_name()),
+            vendors = facts.vendors.as_deref(),
             frames = facts.frames,
             bytes = facts.bytes,
             "call",

@@ -8,7 +8,7 @@ use lifesign_proto::v1::{self, get_capabilities_response as capabilities};
 use super::shared::Shared;
 use crate::convert;
 
-/// The answer. It changes only with the configuration, so a client may keep it for as long as the connection lasts.
+/// The answer. But for how vendors stand it changes only with the configuration.
 pub(super) fn capabilities(shared: &Shared) -> v1::GetCapabilitiesResponse {
     let setup = &shared.setup;
     let stream = shared.config.stream;
@@ -26,7 +26,7 @@ pub(super) fn capabilities(shared: &Shared) -> v1::GetCapabilitiesResponse {
             lifetime: millis(stream.lifetime_ms),
             max_sessions: shared.config.sessions.max_sessions,
         }),
-        vendors: Vec::new(),
+        vendors: setup.vendors.members().iter().map(convert::vendor).collect(),
         inline_sessions_allowed: shared.inline_allowed,
     }
 }
@@ -57,5 +57,6 @@ fn describe(policy: &Policy, default: &str) -> capabilities::Policy {
             .chain(&config.advisory)
             .map(|id| (id.name().to_owned(), policy.threshold(*id)))
             .collect(),
+        vendors: convert::vendor_rule(&config.vendors),
     }
 }

@@ -13,12 +13,14 @@ use lifesign_core::{
     session::{Event, FrameTiming, Media as MediaKind, Session},
 };
 use lifesign_proto::v1::{self, check_media_request};
+use uuid::Uuid;
 
 use super::{
-    calls::CallRecord,
+    calls::{Call, CallRecord},
     reference::ReferenceImage,
     request,
     shared::{MAX_IN_FLIGHT, Shared, Turn},
+    vendors::{self, Kept},
     video::{AdmittedVideo, Asked, VideoFile, VideoRun},
 };
 use crate::{
@@ -51,8 +53,8 @@ struct Pending {
 
 /// Judges the request's media; a `request_id` that was answered before gets the same verdict again.
 pub(super) async fn check_media(
-    shared: &Shared,
-    call: &CallRecord,
+    shared: &Arc<Shared>,
+    call: &Call,
     mut request: v1::CheckMediaRequest,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
@@ -60,21 +62,44 @@ pub(super) async fn check_media(
     call.policy(&policy.reference().id);
     request::client_reference(&request.client_reference)?;
     let id = request::request_id(&std::mem::take(&mut request.request_id))?;
-    let work = async {
-        let Some(id) = id else { return judge(shared, call, policy, request, deadline).await };
-        // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
-        let content = request.clone();
-        let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
-        let answer =
-            shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
-        answer.await.map_err(|error| match error {
-            MemoError::Reused => Fault::RequestIdReused,
-            MemoError::Call(fault) => fault,
-        })
+    let asks = vendors::asks(&policy);
+    let work = {
+        let (shared, call) = (Arc::clone(shared), Arc::clone(call));
+        async move {
+            let answer = answer(&shared, &call, policy, id, request, deadline);
+            tokio::time::timeout_at(deadline.into(), answer).await.map_err(|_| Fault::Deadline)?
+        }
     };
-    let verdict = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| Fault::Deadline)??;
+    let verdict = if asks && id.is_some() {
+        // A client that leaves while a vendor is being asked will ask again with the same `request_id`. What the vendor says is
+        // paid for, so it is waited for and remembered, and nothing is uploaded twice.
+        tokio::spawn(work).await.map_err(|_| Fault::Internal)??
+    } else {
+        work.await?
+    };
     call.decision(verdict.decision());
+    call.vendors(&verdict.vendor_results);
     Ok(verdict)
+}
+
+/// The remembered verdict of `id`, or a new one.
+async fn answer(
+    shared: &Shared,
+    call: &CallRecord,
+    policy: Arc<Policy>,
+    id: Option<Uuid>,
+    request: v1::CheckMediaRequest,
+    deadline: Instant,
+) -> Result<v1::Verdict, Fault> {
+    let Some(id) = id else { return judge(shared, call, policy, request, deadline).await };
+    // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
+    let content = request.clone();
+    let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
+    let answer = shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
+    answer.await.map_err(|error| match error {
+        MemoError::Reused => Fault::RequestIdReused,
+        MemoError::Call(fault) => fault,
+    })
 }
 
 async fn judge(
@@ -88,6 +113,10 @@ async fn judge(
     let started = asked.started;
     let image = ReferenceImage::read(shared, "reference", request.reference)?;
     let media = checked(shared, call, request.media).await?;
+    let mut kept = Kept::new(shared, &policy);
+    if let Some(image) = &image {
+        kept.reference(image.media());
+    }
     let (reference, turn) = match image {
         Some(image) => (Some(image.look(shared, call, Turn::Now, deadline).await?), Turn::Wait),
         None => (None, Turn::Now),
@@ -100,21 +129,26 @@ async fn judge(
     let plan = Arc::new(context.plan());
     let mut session = Session::new(context);
     match media {
-        Checked::Frames { items, .. } => judge_frames(&asked, &mut session, plan, items, turn).await?,
+        Checked::Frames { items, .. } => {
+            judge_frames(&asked, (&mut session, &mut kept), plan, items, turn).await?;
+        }
         Checked::Video(video) => {
+            kept.video(video.clip());
             let mut run = VideoRun::begin(asked, video, &policy, plan).await?;
-            while let Some(events) = run.next(&mut session).await?
+            while let Some(events) = run.next(&mut session, &mut kept).await?
                 && !events.contains(&Event::Complete)
             {}
         }
     }
-    let verdict = session.finish(started.elapsed());
+    let local = session.finish(started.elapsed());
+    let about = (request.client_reference.as_str(), deadline);
+    let verdict = kept.judge(shared, &policy, local, about, &|_, _, _| {}).await;
     Ok(convert::verdict(&verdict, "", &request.client_reference))
 }
 
 async fn judge_frames(
     asked: &Asked<'_>,
-    session: &mut Session,
+    (session, kept): (&mut Session, &mut Kept),
     plan: Arc<Plan>,
     items: Vec<Item>,
     mut turn: Turn,
@@ -139,7 +173,9 @@ async fn judge_frames(
         let events = match ticket.await {
             Ok(done) => {
                 let timing = FrameTiming { queue: done.queue, decode: done.decode, ..timing };
-                session.push(index, timing, done.analysis)
+                let events = session.push(index, timing, done.analysis);
+                kept.offer(session, (index, captured), &events, done.picture, None).await;
+                events
             }
             Err(EngineError::Runtime(error)) => session.fault(index, timing, &error),
             Err(error) => return Err(Fault::from_engine(format!("{path}.data"), error)),

@@ -15,6 +15,7 @@ mod shared;
 mod split;
 mod stream;
 mod unary_sessions;
+mod vendors;
 mod video;
 mod wire;
 

@@ -35,6 +35,11 @@ impl ReferenceImage {
         Ok(Some(Self { path, media }))
     }
 
+    /// The picture itself; the bytes are shared.
+    pub(super) fn media(&self) -> Media {
+        self.media.clone()
+    }
+
     /// Bytes of it.
     pub(super) fn bytes(&self) -> usize {
         self.media.data.len()

@@ -14,9 +14,10 @@ use futures::FutureExt;
 use lifesign_core::{
     analysis::Plan,
     session::{Context, Event, FrameTiming, Media as MediaKind, Session},
+    verdict::Verdict,
 };
 use lifesign_proto::v1::{self, stream_session_request as up, stream_session_response as down};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::Code;
 
 use super::{
@@ -25,6 +26,7 @@ use super::{
     calls::Call,
     request,
     shared::{MAX_IN_FLIGHT, Shared},
+    vendors::{Kept, Room},
     video::{Asked, VideoFile, VideoRun},
     wire::{Bounds, Inbox, Outbox, Wire},
 };
@@ -79,12 +81,67 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
         in_flight: VecDeque::with_capacity(MAX_IN_FLIGHT),
         started: Instant::now(),
         shared,
+        kept: Kept::new(shared, active.policy()),
         call,
     };
-    let (session, started) = judged.until_evidence_is_complete(&mut wire).await?;
-    let verdict = active.complete(&session.finish(started.elapsed()))?;
+    let evidence = judged.until_evidence_is_complete(&mut wire).await?;
+    let verdict = with_vendors(shared, &wire.bounds, &active, evidence).await?;
+    call.vendors(&convert::verdict(&verdict, "", "").vendor_results);
+    let verdict = active.complete(&verdict)?;
     call.decision(verdict.decision());
     wire.bounds.send(down::Message::Verdict(verdict)).await
+}
+
+/// What a stream's frames, or its video, came to.
+struct Evidence {
+    session: Session,
+    kept: Kept,
+    started: Instant,
+}
+
+/// The verdict, with what the vendors say where the policy asks them. A client that leaves meanwhile does not stop it: the
+/// answer is paid for, and the backend reads it with `GetSession`.
+async fn with_vendors(
+    shared: &Shared,
+    bounds: &Bounds,
+    active: &ActiveSession,
+    evidence: Evidence,
+) -> Result<Verdict, Fault> {
+    let Evidence { session, kept, started } = evidence;
+    let (policy, local) = (active.policy(), session.finish(started.elapsed()));
+    // At most two a vendor.
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (count, named) = (policy.config().vendors.ask.len(), active.names_vendors());
+    let progress = move |place: usize, vendor: &str, phase| {
+        let vendor = down::VendorProgress {
+            vendor: if named { vendor.to_owned() } else { String::new() },
+            place: u32::try_from(place).unwrap_or(u32::MAX),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            phase: convert::vendor_phase(phase).into(),
+        };
+        // The receiver goes only after this.
+        let _ = tell.send(down::Progress { vendor: Some(vendor), ..down::Progress::default() });
+    };
+    let judging = kept.judge(shared, policy, local, (active.client_reference(), bounds.ends), &progress);
+    let work = async {
+        let mut judging = std::pin::pin!(judging);
+        let mut listens = true;
+        let verdict = loop {
+            tokio::select! {
+                biased;
+                Some(progress) = told.recv(), if listens => {
+                    listens = bounds.send(down::Message::Progress(progress)).await.is_ok();
+                }
+                verdict = &mut judging => break verdict,
+            }
+        };
+        // What was said last goes before the verdict.
+        while listens && let Ok(progress) = told.try_recv() {
+            listens = bounds.send(down::Message::Progress(progress)).await.is_ok();
+        }
+        verdict
+    };
+    bounds.unattended(work).await
 }
 
 /// A frame with the pool. The permit is its share of the media budget.
@@ -93,7 +150,7 @@ struct Pending {
     arrived: Duration,
     captured: Option<Duration>,
     ticket: Ticket,
-    _room: Option<OwnedSemaphorePermit>,
+    room: Room,
 }
 
 /// The frames of a stream on their way to evidence.
@@ -105,6 +162,7 @@ struct Judged<'a> {
     /// The share in the media budget of the frame that is being received.
     receiving: Option<OwnedSemaphorePermit>,
     in_flight: VecDeque<Pending>,
+    kept: Kept,
     started: Instant,
     shared: &'a Arc<Shared>,
     call: &'a Call,
@@ -118,7 +176,7 @@ enum Step {
 
 impl Judged<'_> {
     /// Takes frames until the policy needs no more or the client sends no more.
-    async fn until_evidence_is_complete(mut self, wire: &mut Wire) -> Result<(Session, Instant), Fault> {
+    async fn until_evidence_is_complete(mut self, wire: &mut Wire) -> Result<Evidence, Fault> {
         // `finished`: no more frames will come. `closed`: nothing at all will.
         let (mut finished, mut closed) = (false, false);
         while !finished || !self.in_flight.is_empty() {
@@ -139,7 +197,7 @@ impl Judged<'_> {
                 }
                 Step::Answer(answer) => {
                     if self.judge(wire, answer).await? {
-                        return Ok((self.session, self.started));
+                        return Ok(self.evidence());
                     }
                 }
             }
@@ -148,7 +206,11 @@ impl Judged<'_> {
         if !closed && let Some(Ok(Some(_))) = wire.inbox.read().now_or_never() {
             return Err(Fault::AfterFinish);
         }
-        Ok((self.session, self.started))
+        Ok(self.evidence())
+    }
+
+    fn evidence(self) -> Evidence {
+        Evidence { session: self.session, kept: self.kept, started: self.started }
     }
 
     fn finish(&self, finished: &mut bool) -> Result<(), Fault> {
@@ -206,20 +268,22 @@ impl Judged<'_> {
         let submitted = self.shared.engine.submit_wait(job);
         let ticket = wire.bounds.within(Duration::MAX, StreamTimeout::Lifetime, submitted).await??;
         let captured = request::capture_time(head.capture_time.as_ref());
-        self.in_flight.push_back(Pending { index, arrived, captured, ticket, _room: self.receiving.take() });
+        self.in_flight.push_back(Pending { index, arrived, captured, ticket, room: self.receiving.take() });
         Ok(None)
     }
 
     /// Takes the oldest frame's answer into account and tells the client; `true` where the evidence is complete.
     async fn judge(&mut self, wire: &mut Wire, answer: Result<Analysed, EngineError>) -> Result<bool, Fault> {
-        let Some(Pending { index, arrived, captured, .. }) = self.in_flight.pop_front() else {
+        let Some(Pending { index, arrived, captured, room, .. }) = self.in_flight.pop_front() else {
             return Err(Fault::Internal);
         };
         let timing = FrameTiming { arrived, captured, ..FrameTiming::default() };
         let events = match answer {
             Ok(done) => {
                 let timing = FrameTiming { queue: done.queue, decode: done.decode, ..timing };
-                self.session.push(index, timing, done.analysis)
+                let events = self.session.push(index, timing, done.analysis);
+                self.kept.offer(&self.session, (index, captured), &events, done.picture, room).await;
+                events
             }
             Err(EngineError::Runtime(error)) => self.session.fault(index, timing, &error),
             Err(EngineError::Frame(error)) => return Err(Fault::StreamMedia { index, error }),
@@ -229,8 +293,8 @@ impl Judged<'_> {
     }
 
     /// Judges a video, which is all that such a stream carries. The verdict does not wait for `finish`.
-    async fn judge_video(self, wire: &mut Wire, video: VideoFile) -> Result<(Session, Instant), Fault> {
-        let Self { context, receiving, started, shared, call, .. } = self;
+    async fn judge_video(self, wire: &mut Wire, video: VideoFile) -> Result<Evidence, Fault> {
+        let Self { context, receiving, mut kept, started, shared, call, .. } = self;
         let context = Context { media: MediaKind::Video, ..context };
         let (policy, plan) = (Arc::clone(&context.policy), Arc::new(context.plan()));
         let mut session = Session::new(context);
@@ -238,8 +302,9 @@ impl Judged<'_> {
         let asked = Asked { shared, call, started, deadline: bounds.ends };
         let judging = async {
             let admitted = video.admit(shared).await?;
+            kept.video(admitted.clip());
             let mut run = VideoRun::begin(asked, admitted, &policy, plan).await?;
-            while let Some(events) = run.next(&mut session).await? {
+            while let Some(events) = run.next(&mut session, &mut kept).await? {
                 if tell(bounds, events).await? {
                     break;
                 }
@@ -264,9 +329,9 @@ impl Judged<'_> {
             }
         };
         bounds.within(Duration::MAX, StreamTimeout::Lifetime, listening).await??;
-        // The file counts as media of a stream for as long as it was decoded from.
-        drop(receiving);
-        Ok((session, started))
+        // The file counts as media of a stream for as long as it was decoded from, or is kept for vendors.
+        kept.hold(receiving);
+        Ok(Evidence { session, kept, started })
     }
 }
 
@@ -280,7 +345,8 @@ async fn tell(bounds: &Bounds, events: Vec<Event>) -> Result<bool, Fault> {
                 bounds.send(down::Message::Feedback(down::Feedback { frame_index, hints, measures })).await?;
             }
             Event::Progress { frame_index, judged, needed } => {
-                bounds.send(down::Message::Progress(down::Progress { frame_index, judged, needed })).await?;
+                let progress = down::Progress { frame_index, judged, needed, vendor: None };
+                bounds.send(down::Message::Progress(progress)).await?;
             }
             Event::Complete => return Ok(true),
         }

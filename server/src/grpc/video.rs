@@ -6,10 +6,11 @@ use lifesign_core::{
     analysis::Plan,
     policy::Policy,
     session::{Event, FrameTiming, Session},
+    vendors::Clip,
     video::Container,
 };
 
-use super::{calls::CallRecord, shared::Shared};
+use super::{calls::CallRecord, shared::Shared, vendors::Kept};
 use crate::{
     engine::{EngineError, Job, Picture, Ticket},
     status::Fault,
@@ -28,6 +29,20 @@ pub(super) struct VideoFile {
 pub(super) struct AdmittedVideo {
     field: &'static str,
     video: Admitted,
+}
+
+impl AdmittedVideo {
+    /// The file as vendors get it.
+    pub(super) fn clip(&self) -> Clip {
+        let info = self.video.info();
+        Clip {
+            data: self.video.file(),
+            container: info.container,
+            duration: info.duration,
+            size: (info.width, info.height),
+            made: false,
+        }
+    }
 }
 
 impl VideoFile {
@@ -82,8 +97,8 @@ impl<'a> VideoRun<'a> {
     }
 
     /// Gives the next frame's evidence to the session; `None` where there is no further frame. While one frame is with the
-    /// pool the next one is being decoded.
-    pub(super) async fn next(&mut self, session: &mut Session) -> Result<Option<Vec<Event>>, Fault> {
+    /// pool the next one is being decoded. What vendors may have to see of it is kept.
+    pub(super) async fn next(&mut self, session: &mut Session, kept: &mut Kept) -> Result<Option<Vec<Event>>, Fault> {
         while !self.decoded && self.in_flight.len() < AHEAD {
             match self.decoding.next().await.map_err(|error| Fault::from_decoder(self.field, error))? {
                 None => self.decoded = true,
@@ -104,7 +119,11 @@ impl<'a> VideoRun<'a> {
         }
         let Some(Pending { index, timing, ticket, _place }) = self.in_flight.pop_front() else { return Ok(None) };
         match ticket.await {
-            Ok(done) => Ok(Some(session.push(index, FrameTiming { queue: done.queue, ..timing }, done.analysis))),
+            Ok(done) => {
+                let events = session.push(index, FrameTiming { queue: done.queue, ..timing }, done.analysis);
+                kept.offer(session, (index, timing.captured), &events, done.picture, None).await;
+                Ok(Some(events))
+            }
             Err(EngineError::Runtime(error)) => Ok(Some(session.fault(index, timing, &error))),
             Err(error) => Err(Fault::from_engine(self.field, error)),
         }

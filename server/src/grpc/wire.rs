@@ -85,6 +85,20 @@ impl Bounds {
         self.within(self.idle, StreamTimeout::Idle, sent).await?.map_err(|_| Fault::ClientGone)
     }
 
+    /// Does `work` for the session's sake: it goes on although the client has left, and ends where the backend cancels, the
+    /// server stops or the lifetime is over.
+    pub(super) async fn unattended<T>(&self, work: impl Future<Output = T>) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => Err(Fault::SessionCancelled),
+            () = self.stop.cancelled() => Err(Fault::ShuttingDown),
+            () = sleep_until(self.ends.into()) => {
+                Err(Fault::StreamTimeout { which: StreamTimeout::Lifetime, limit: self.lifetime })
+            }
+            value = work => Ok(value),
+        }
+    }
+
     /// Does `work`, unless it takes longer than `limit` or something else ends the stream first.
     pub(super) async fn within<T>(
         &self,

@@ -66,6 +66,11 @@ impl Admitted {
     pub fn info(&self) -> &VideoInfo {
         &self.info
     }
+
+    /// The file; the bytes are shared.
+    pub fn file(&self) -> Bytes {
+        self.file.clone()
+    }
 }
 
 impl Decoders {

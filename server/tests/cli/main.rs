@@ -15,4 +15,5 @@ mod check;
 mod configuration;
 mod serve;
 mod support;
+mod vendors;
 mod video;

@@ -23,7 +23,7 @@ use lifesign_server::{
     config::Config,
     engine::{Engine, Judge},
     grpc::{self, ServeError},
-    setup::{Policies, Setup},
+    setup::{Policies, Setup, panel},
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::{Stream, StreamExt};
@@ -125,10 +125,12 @@ pub(crate) fn setup(change: impl FnOnce(&mut Config)) -> (Setup, Config, tempfil
     config.default_policy = "test".to_owned();
     config.engine.workers = 2;
     change(&mut config);
-    let policies = Policies::compile(&config, &pack).unwrap();
+    let vendors = panel(&config).unwrap();
+    let policies = Policies::compile(&config, &pack, &vendors).unwrap();
     let runtime = select(&RuntimeChoice::Off).unwrap();
     let video = config.video.resolve(config.engine.workers).unwrap();
-    (Setup { pack: Arc::new(pack), runtime, policies, limits: config.limits, video }, config, folder)
+    let (pack, vendors) = (Arc::new(pack), Arc::new(vendors));
+    (Setup { pack, runtime, policies, vendors, limits: config.limits, video }, config, folder)
 }
 
 pub(crate) fn test_policy(frames_needed: u32) -> PolicyConfig {

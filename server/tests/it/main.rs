@@ -10,6 +10,7 @@
 
 mod check_media;
 mod clips;
+mod fakes;
 mod harness;
 mod hostile;
 mod lifecycle;
@@ -17,5 +18,6 @@ mod overload;
 mod references;
 mod sessions;
 mod streams;
+mod vendors;
 mod videos;
 mod web;

@@ -82,14 +82,14 @@ fn measure(args: &BenchArgs, setup: &Setup, policy: &Arc<Policy>, picture: &Pict
     // What the pipeline runs is found by watching it, so the kernels are counted neither too often nor too seldom.
     let recorder = Arc::new(Recorder::new(Arc::clone(&setup.runtime)));
     let watched = Setup { runtime: Arc::clone(&recorder) as _, ..setup.clone() };
-    let mut watched = Judge::load(&watched, policy).map_err(|error| failed(&error))?;
+    let mut watched = Judge::load_local(&watched, policy).map_err(|error| failed(&error))?;
     recorder.start(true);
     let verdict = watched.image(&picture.jpeg).map_err(|error| failed(&error))?;
     let calls = recorder.take();
     recorder.start(false);
 
     let mut bare = BareModels::load(setup, calls).map_err(|error| failed(&error))?;
-    let mut whole = Judge::load(setup, policy).map_err(|error| failed(&error))?;
+    let mut whole = Judge::load_local(setup, policy).map_err(|error| failed(&error))?;
     let mut measured = Measured::new(&picture.name, (width, height), &verdict, &bare);
     for round in 0..args.warmup.saturating_add(args.iterations) {
         let began = Instant::now();

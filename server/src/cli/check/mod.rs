@@ -14,7 +14,11 @@ use std::{
 };
 
 use clap::Args;
-use lifesign_core::{frame::Frame, matching::Reference, policy::Policy};
+use lifesign_core::{
+    frame::Frame,
+    matching::Reference,
+    policy::{Policy, Strategy},
+};
 
 use super::{
     CliError, Exit, JudgeArgs,
@@ -65,7 +69,8 @@ pub(super) fn run(args: &CheckArgs, config: &Config, out: &mut dyn Write) -> Res
         picture: args.reference.as_deref().map(|path| open_reference(path, &setup)).transpose()?,
         reference: OnceLock::new(),
     };
-    let mut report = Report::new(out, args.json, args.reference.is_some(), items);
+    let columns = (args.reference.is_some(), policy.config().vendors.strategy != Strategy::Local);
+    let mut report = Report::new(out, args.json, columns, items);
     let mut deliver = |files: &[PathBuf], answer: Answer| {
         if let (Ok(verdict), Some(target)) = (&answer, plot.take()) {
             target.write(&plot::svg(verdict))?;
@@ -104,10 +109,10 @@ struct Judges<'a> {
 
 impl Judges<'_> {
     fn load(&self) -> Result<Judge, CliError> {
-        let mut judge = Judge::load(self.setup, self.policy).map_err(CliError::failed)?;
+        let mut judge = Judge::load(self.setup, self.policy)?;
         if let Some(picture) = &self.picture {
             let reference = self.reference.get_or_init(|| Arc::new(judge.reference(picture)));
-            judge.compare_with(Arc::clone(reference));
+            judge.compare_with(Arc::clone(reference), picture);
         }
         Ok(judge)
     }

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
 use lifesign_core::verdict::{self, CheckId};
-use lifesign_proto::v1::{CheckState, Decision, Verdict};
+use lifesign_proto::v1::{CheckState, Decision, VendorResult, Verdict};
 
 use crate::{
     cli::{CliError, Exit, judge::FileError},
@@ -23,6 +23,8 @@ pub(super) struct Report<'a> {
     table: Option<Table>,
     /// The checks whose scores the table shows.
     shown: &'static [CheckId],
+    /// Whether it shows what vendors said.
+    vendors: bool,
     bar: ProgressBar,
     counts: Counts,
 }
@@ -35,8 +37,9 @@ struct Counts {
 }
 
 impl<'a> Report<'a> {
-    /// A report on `expected` answers, `compared` with a reference or not. The progress bar appears on standard error, and only where that is a terminal.
-    pub(super) fn new(out: &'a mut dyn Write, json: bool, compared: bool, expected: usize) -> Self {
+    /// A report on `expected` answers, `compared` with a reference or not, with what `vendors` said or without. The progress
+    /// bar appears on standard error, and only where that is a terminal.
+    pub(super) fn new(out: &'a mut dyn Write, json: bool, (compared, vendors): (bool, bool), expected: usize) -> Self {
         let bar = ProgressBar::new(u64::try_from(expected).unwrap_or(u64::MAX));
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
             bar.set_style(style);
@@ -48,10 +51,11 @@ impl<'a> Report<'a> {
             let mut table = Table::new();
             table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
             let names = shown.iter().map(|id| id.name());
-            table.set_header(["file", "decision"].into_iter().chain(names).chain(["reasons"]));
+            let last = if vendors { &["vendors", "reasons"][..] } else { &["reasons"] };
+            table.set_header(["file", "decision"].into_iter().chain(names).chain(last.iter().copied()));
             table
         });
-        Self { out, table, shown, bar, counts: Counts::default() }
+        Self { out, table, shown, vendors, bar, counts: Counts::default() }
     }
 
     /// Takes the answer on a file, or on several that were judged as one.
@@ -65,7 +69,7 @@ impl<'a> Report<'a> {
         }
         match &mut self.table {
             Some(table) => {
-                table.add_row(row(files, &answer, self.shown));
+                table.add_row(row(files, &answer, self.shown, self.vendors));
             }
             None => {
                 let line = line(files, &answer)?;
@@ -118,7 +122,7 @@ fn line(files: &[PathBuf], answer: &Result<Verdict, FileError>) -> Result<serde_
     Ok(object.into())
 }
 
-fn row(files: &[PathBuf], answer: &Result<Verdict, FileError>, shown: &[CheckId]) -> Vec<Cell> {
+fn row(files: &[PathBuf], answer: &Result<Verdict, FileError>, shown: &[CheckId], vendors: bool) -> Vec<Cell> {
     let name = match files {
         [only] => only.display().to_string(),
         [first, ..] => format!("{} and {} more", first.display(), files.len() - 1),
@@ -129,11 +133,17 @@ fn row(files: &[PathBuf], answer: &Result<Verdict, FileError>, shown: &[CheckId]
         Ok(verdict) => {
             cells.push(decision(verdict));
             cells.extend(shown.iter().map(|id| score(verdict, *id)));
+            if vendors {
+                cells.push(Cell::new(vendor_words(verdict)));
+            }
             cells.push(Cell::new(reasons(verdict)));
         }
         Err(error) => {
             cells.push(Cell::new("ERROR").add_attribute(Attribute::Bold));
             cells.extend(shown.iter().map(|_| Cell::new("")));
+            if vendors {
+                cells.push(Cell::new(""));
+            }
             cells.push(Cell::new(format!("{}: {error}", error.code())));
         }
     }
@@ -151,7 +161,7 @@ fn decision(verdict: &Verdict) -> Cell {
 }
 
 fn score(verdict: &Verdict, id: CheckId) -> Cell {
-    let check = verdict.checks.iter().find(|check| check.id == id.name());
+    let check = verdict.checks.iter().find(|check| check.id == id.name() && check.source == convert::LOCAL);
     Cell::new(match check.map(|check| (check.score, check)) {
         Some((Some(score), _)) => format!("{score:.3}"),
         Some((None, check)) => state(check.state(), &check.detail),
@@ -162,6 +172,16 @@ fn score(verdict: &Verdict, id: CheckId) -> Cell {
 fn state(state: CheckState, detail: &str) -> String {
     let state = state.as_str_name().trim_start_matches("CHECK_STATE_");
     if detail.is_empty() { state.to_owned() } else { format!("{state} ({detail})") }
+}
+
+/// How each vendor's answer reads, or why there is none.
+fn vendor_words(verdict: &Verdict) -> String {
+    let word = |result: &VendorResult| {
+        let what =
+            if result.outcome.is_empty() { state(result.state(), &result.detail) } else { result.outcome.clone() };
+        format!("{} {what}", result.vendor)
+    };
+    verdict.vendor_results.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// The reasons' codes; where the policy gives none, the required checks that did not pass.

@@ -40,6 +40,7 @@ fn verdict(timeline: Vec<FrameRecord>) -> Verdict {
         ],
         faces: vec![],
         pose: None,
+        vendor_results: Vec::new(),
         reasons: vec![Reason { code: "NOT_PASSED", message: "The check was not passed." }],
         diagnostics: vec![],
         policy: PolicyRef { id: "default".into(), version: "1.abc".into() },
