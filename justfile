@@ -42,6 +42,11 @@ test:
 video:
     cargo test -p lifesign-core --features video --test video --test video_session
 
+# The line to vendors, their clients and the conformance suite; `just test` runs these tests as well.
+vendors:
+    cargo test -p lifesign-core --features vendors,testing --test http --test vendors
+    cargo test -p lifesign-e2e --test vendors
+
 # The built-in pack's code path, with a tiny generated pack in its place.
 builtin:
     cargo run --quiet -p lifesign-core --example tiny_pack -- target/tiny-pack

@@ -1,7 +1,8 @@
 //! What the end-to-end tests share: the built program, a running server, the folder of labelled media, and the tools that
-//! real users drive the server with.
+//! real users drive the server with, and stand-ins for the vendors.
 
 pub mod clips;
 pub mod media;
 pub mod server;
 pub mod tools;
+pub mod vendors;

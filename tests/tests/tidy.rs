@@ -74,12 +74,17 @@ fn dependencies(arguments: &[&str]) -> Vec<String> {
 /// Architecture invariant 1: the core knows no server, no FFI, no command line.
 #[test]
 fn the_core_knows_no_server_ffi_or_command_line() {
-    let banned = ["tonic", "prost", "uniffi", "clap", "tokio", "reqwest", "hyper", "ureq", "axum", "tracing"];
-    let found: Vec<_> = dependencies(&["-p", "lifesign-core", "--all-features"])
-        .into_iter()
-        .filter(|name| banned.contains(&name.as_str()))
-        .collect();
-    assert!(found.is_empty(), "lifesign-core depends on {found:?}");
+    let found = |features: &[&str], banned: &[&str]| {
+        let listed = dependencies(&[&["-p", "lifesign-core"], features].concat());
+        assert!(listed.iter().any(|name| name == "lifesign-core"), "the tree was read");
+        listed.into_iter().filter(|name| banned.contains(&name.as_str())).collect::<Vec<_>>()
+    };
+    let servers = ["tonic", "prost", "uniffi", "clap", "axum", "ureq", "lifesign-server", "lifesign-proto"];
+    assert_eq!(found(&["--all-features"], &servers), Vec::<String>::new());
+    // Sockets come with vendors alone.
+    let sockets = [&servers[..], &["tokio", "reqwest", "hyper", "rustls", "tracing"]].concat();
+    assert_eq!(found(&["--features", "builtin,video,testing"], &sockets), Vec::<String>::new());
+    assert!(found(&["--features", "vendors"], &sockets).contains(&"reqwest".to_owned()), "the filter works");
 }
 
 /// Architecture invariant 1, the phone's part: the mobile build needs no C compiler and opens no library.

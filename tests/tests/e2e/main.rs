@@ -9,6 +9,8 @@ mod logs;
 mod media_table;
 mod python;
 mod references;
+mod vendor_logs;
+mod vendor_media;
 mod video_load;
 mod videos;
 
