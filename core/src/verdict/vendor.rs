@@ -138,7 +138,8 @@ impl VendorOutcome {
 /// What an answer says on one axis: presentation attacks, deepfakes, or the comparison with the reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
-    /// PASSED or FAILED where the vendor said so; NOT_RUN where it did not look; ERROR where it looked and could not tell.
+    /// PASSED or FAILED where the vendor said so; NOT_RUN where it did not look, or the capture kept it from judging; ERROR where it
+    /// looked and could not tell.
     pub state: CheckState,
     /// 0..=1, 1 = bona fide; only where the vendor's own number has a documented or evident meaning.
     pub score: Option<f32>,

@@ -41,7 +41,7 @@ pub struct GrpcConfig {
     /// Streams open at a time. Streams beyond are refused before anything is read.
     pub max_streams: u32,
     /// Compressed media of all streams in memory at a time, in bytes: frames being received, and frames waiting for a
-    /// worker; videos until they are decoded. 256 MiB hold one frame of 512 KiB for each of 512 streams, or 8 videos of
+    /// worker; videos until they are decoded; where a policy asks vendors, what is kept for them until the verdict. 256 MiB hold one frame of 512 KiB for each of 512 streams, or 8 videos of
     /// the largest size.
     pub max_stream_media_bytes: u64,
     /// The longest a unary call may take, in milliseconds, whatever its own deadline says.

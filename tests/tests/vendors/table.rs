@@ -6,7 +6,7 @@ use lifesign_core::{
 };
 use lifesign_e2e::vendors::Says;
 
-use CheckState::{Error, Failed, NotRun, Passed};
+use CheckState::{Failed, NotRun, Passed};
 use Expected::{Absent, Answer, Fault};
 use VendorOutcome::{Attack, Live, Quality};
 
@@ -50,7 +50,7 @@ const DEEPVUE: [(Says, Expected); 7] = [
     (Says::Live, Answer(Live, Passed, NotRun, 1)),
     (Says::Spoof, Answer(Attack(AttackKind::Unspecified), Failed, NotRun, 1)),
     (Says::Deepfake, Absent("its page speaks of photos, screens and masks, and has no word for a deepfake")),
-    (Says::NoFace, Answer(Quality(QualityFault::NoFace), Error, NotRun, 1)),
+    (Says::NoFace, Answer(Quality(QualityFault::NoFace), NotRun, NotRun, 1)),
     (Says::BadMedia, Fault("upload", ErrorKind::Refused, 1)),
     (Says::RefusedKey, Fault("token", ErrorKind::Credentials, 0)),
     // Turned away at the door with the old token, let in with the new one.
@@ -61,7 +61,7 @@ const FACIA: [(Says, Expected); 7] = [
     (Says::Live, Answer(Live, Passed, Passed, 1)),
     (Says::Spoof, Answer(Attack(AttackKind::Replay), Failed, NotRun, 1)),
     (Says::Deepfake, Answer(Attack(AttackKind::Deepfake), NotRun, Failed, 1)),
-    (Says::NoFace, Answer(Quality(QualityFault::NoFace), Error, Error, 1)),
+    (Says::NoFace, Answer(Quality(QualityFault::NoFace), NotRun, NotRun, 1)),
     (Says::BadMedia, Fault("upload", ErrorKind::Refused, 1)),
     (Says::RefusedKey, Fault("token", ErrorKind::Credentials, 0)),
     (Says::ExpiredToken, Answer(Live, Passed, Passed, 2)),

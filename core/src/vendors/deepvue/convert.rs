@@ -64,7 +64,7 @@ pub(super) fn answer(reply: &Reply) -> Result<VendorAnswer, ErrorKind> {
         }
         // Without a face nothing was judged; a decision beside it would contradict it.
         (Some(200), "FACE_NOT_DETECTED", _, Value::Null) => {
-            (VendorOutcome::Quality(QualityFault::NoFace), CheckState::Error)
+            (VendorOutcome::Quality(QualityFault::NoFace), CheckState::NotRun)
         }
         _ => unknown,
     };
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(success, expected(VendorOutcome::Live, CheckState::Passed, "SUCCESS"));
         let no_face = answer(&reply(200, include_str!("fixtures/face_not_detected.json"))).unwrap();
         let outcome = VendorOutcome::Quality(QualityFault::NoFace);
-        assert_eq!(no_face, expected(outcome, CheckState::Error, "FACE_NOT_DETECTED"));
+        assert_eq!(no_face, expected(outcome, CheckState::NotRun, "FACE_NOT_DETECTED"));
     }
 
     #[test]

@@ -138,9 +138,7 @@ fn answer(outcome: &Outcome, went_well: bool) -> VendorAnswer {
             Some((_, Decline::Attack(kind))) => {
                 (VendorOutcome::Attack(*kind), [CheckState::Failed, CheckState::NotRun])
             }
-            Some((_, Decline::Quality(fault))) => {
-                (VendorOutcome::Quality(*fault), [CheckState::Error, CheckState::Error])
-            }
+            Some((_, Decline::Quality(fault))) => (VendorOutcome::Quality(*fault), not_run),
             Some((_, Decline::Match(state))) => {
                 face_match = Reading::state(*state);
                 (VendorOutcome::Inconclusive(Inconclusive::MatchOnly), not_run)
@@ -288,7 +286,7 @@ mod tests {
                 (25, Decline::Attack(kind)) => (VendorOutcome::Attack(*kind), [NotRun, Failed, NotRun]),
                 (1..=8 | 21 | 22, Decline::Attack(kind)) => (VendorOutcome::Attack(*kind), [Failed, NotRun, NotRun]),
                 (9..=11 | 14 | 17..=20 | 23 | 24, Decline::Quality(fault)) => {
-                    (VendorOutcome::Quality(*fault), [Error, Error, NotRun])
+                    (VendorOutcome::Quality(*fault), [NotRun, NotRun, NotRun])
                 }
                 (12 | 13 | 15 | 16, _) => {
                     (VendorOutcome::Inconclusive(Inconclusive::MatchOnly), [NotRun, NotRun, Error])
