@@ -174,17 +174,20 @@ impl Panel {
         let fusion = Fusion::new(policy, local);
         let (mut results, mut notes): (Vec<VendorResult>, Vec<String>) = (Vec::new(), Vec::new());
         loop {
-            let places = fusion.next(&results);
-            if places.is_empty() {
+            let (places, now) = (fusion.next(&results), Instant::now());
+            // Whoever is left when the time is up is NOT_RUN for just that.
+            if places.is_empty() || now >= due {
                 break;
             }
             // One after the other, each gets its share of the time that is left, so that a slow one leaves some to the rest.
-            let now = Instant::now();
             let waiting = rule.ask.len().saturating_sub(results.len()).div_ceil(places.len()).max(1);
             let share = due.saturating_duration_since(now) / u32::try_from(waiting).unwrap_or(u32::MAX);
             let until = now.checked_add(share).map_or(due, |until| until.min(due));
             let asked = places.iter().filter_map(|place| self.member(rule.ask.get(*place)?));
-            let evidence = self.evidence(&question.gather, self.needs_of(asked), until).await;
+            let Some(evidence) = self.evidence(&question.gather, self.needs_of(asked), until).await else {
+                notes.push("no vendor was asked any more: what to show them was not ready in time".to_owned());
+                break;
+            };
             let turns = places.iter().map(|&place| {
                 let turn = Turn { place, evidence: &evidence, account: &account, until };
                 self.ask(rule.ask.get(place).map_or("", String::as_str), turn, &question)
@@ -255,8 +258,8 @@ impl Panel {
         (result, note.or_else(|| Some(format!("vendor {id} was sent {sent}"))))
     }
 
-    /// The evidence, or as much of it as there is in time: none.
-    async fn evidence(&self, gather: &Arc<Gather>, needs: Needs, until: Instant) -> Evidence {
+    /// The evidence, where it is made in time.
+    async fn evidence(&self, gather: &Arc<Gather>, needs: Needs, until: Instant) -> Option<Evidence> {
         let (gather, makers) = (Arc::clone(gather), Arc::clone(&self.makers));
         let made = async {
             let place = makers.acquire_owned().await.ok()?;
@@ -268,7 +271,7 @@ impl Panel {
             };
             spawn_blocking(work).await.ok()
         };
-        timeout_at(until.into(), made).await.ok().flatten().unwrap_or_default()
+        timeout_at(until.into(), made).await.ok().flatten()
     }
 
     /// Counts how answers for the record compare with the local decision.

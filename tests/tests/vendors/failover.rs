@@ -68,7 +68,7 @@ fn picture(place: usize) -> Picture {
 }
 
 /// What the local checks say of a good capture.
-fn local() -> Verdict {
+pub(crate) fn local() -> Verdict {
     Verdict {
         decision: Decision::Accept,
         checks: vec![Check {
@@ -99,7 +99,7 @@ fn local() -> Verdict {
     }
 }
 
-fn policy(panel: &Panel) -> Policy {
+pub(crate) fn policy(panel: &Panel) -> Policy {
     let folder = tempfile::tempdir().expect("a folder");
     let pack = tiny_pack(folder.path()).expect("a pack");
     let (_, base) = builtin().into_iter().find(|(id, _)| *id == "presentation-attack-only").expect("a policy");

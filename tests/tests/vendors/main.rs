@@ -5,5 +5,6 @@ mod cases;
 mod conformance;
 mod failover;
 mod fakes;
+mod panel;
 mod stages;
 mod table;
