@@ -73,6 +73,21 @@ impl Server {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What the server has logged, once this is in it: a call's own line comes when the call is over, after its answer.
+    ///
+    /// # Panics
+    /// Where it does not come within ten seconds.
+    pub async fn log_with(&self, what: &str) -> String {
+        for _ in 0..500 {
+            let log = self.log();
+            if log.contains(what) {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the log has no {what:?}:\n{}", self.log());
+    }
+
     /// Starts a server on a pack folder and an ONNX Runtime library.
     pub fn with_pack(pack: &Path, onnxruntime: &Path, more: &[&str]) -> Self {
         let arguments = ["--pack".as_ref(), pack.as_os_str(), "--onnxruntime".as_ref(), onnxruntime.as_os_str()];
