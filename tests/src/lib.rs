@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: the built program, a running server, the folder of labelled media, and the tools that
-//! real users drive the server with, and stand-ins for the vendors.
+//! What the end-to-end tests share: the built program, a running server, the folder of labelled media, the tools that real
+//! users drive the server with, and stand-ins for the vendors.
 
 pub mod clips;
 pub mod media;
