@@ -9,8 +9,12 @@ use lifesign_proto::v1::{self as wire, get_capabilities_response as capabilities
 
 use super::verdict::{check_state, duration};
 
-/// One vendor's result.
-pub(super) fn result(result: &VendorResult) -> wire::VendorResult {
+/// What came of the vendors that a policy names.
+pub fn vendor_results(results: &[VendorResult]) -> Vec<wire::VendorResult> {
+    results.iter().map(result).collect()
+}
+
+fn result(result: &VendorResult) -> wire::VendorResult {
     let plain = |state: CheckState, detail: Detail| wire::VendorResult {
         state: check_state(state).into(),
         deepfake_state: check_state(CheckState::NotRun).into(),

@@ -26,7 +26,7 @@ pub fn verdict(verdict: &Verdict, session_id: &str, client_reference: &str) -> w
         decision: decision(verdict.decision).into(),
         checks: verdict.checks.iter().map(check).collect(),
         faces,
-        vendor_results: verdict.vendor_results.iter().map(vendors::result).collect(),
+        vendor_results: vendors::vendor_results(&verdict.vendor_results),
         reasons: verdict.reasons.iter().map(reason).collect(),
         diagnostics: verdict.diagnostics.clone(),
         policy: Some(policy_ref(&verdict.policy)),

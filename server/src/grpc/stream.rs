@@ -86,7 +86,7 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
     };
     let evidence = judged.until_evidence_is_complete(&mut wire).await?;
     let verdict = with_vendors(shared, &wire.bounds, &active, evidence).await?;
-    call.vendors(&convert::verdict(&verdict, "", "").vendor_results);
+    call.vendors(&convert::vendor_results(&verdict.vendor_results));
     let verdict = active.complete(&verdict)?;
     call.decision(verdict.decision());
     wire.bounds.send(down::Message::Verdict(verdict)).await
