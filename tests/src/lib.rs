@@ -3,6 +3,7 @@
 
 pub mod clips;
 pub mod media;
+pub mod postgres;
 pub mod server;
 pub mod tools;
 pub mod vendors;

@@ -18,20 +18,32 @@ use crate::tools::lifesign;
 /// A running server.
 pub struct Server {
     child: Child,
+    /// Its data, where they end with it.
+    home: Option<tempfile::TempDir>,
     log: Arc<Mutex<String>>,
-    /// `127.0.0.1:PORT`.
+    /// `127.0.0.1:PORT` of gRPC.
     pub address: String,
+    /// `127.0.0.1:PORT` of HTTP.
+    pub http: String,
 }
 
 impl Server {
     /// Starts a server with these arguments after `serve`, on a free loopback port, and waits until it listens.
     pub fn start<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
+        let path = home.path().to_owned();
+        let mut server = Self::start_in(&path, arguments);
+        server.home = Some(home);
+        server
+    }
+
+    /// As [`Server::start`], with its data in this folder, as after a restart.
+    pub fn start_in<S: AsRef<std::ffi::OsStr>>(home: &Path, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut child = Command::new(lifesign())
             .arg("serve")
-            .args(["--grpc-addr", "127.0.0.1:0"])
+            .args(["--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"])
             .args(arguments)
-            .env("LIFESIGN_HOME", home.path())
+            .env("LIFESIGN_HOME", home)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -43,7 +55,6 @@ impl Server {
         let kept = Arc::clone(&log);
         // The pipe is read to its end, or the server would block on a full one.
         thread::spawn(move || {
-            let _home = home;
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.push_str(&line);
@@ -51,11 +62,15 @@ impl Server {
                 let _ = lines.send(line);
             }
         });
+        let mut http = String::new();
         loop {
             match announced.recv_timeout(Duration::from_secs(60)) {
                 Ok(line) => {
-                    if let Some(address) = announced_address(&line) {
-                        return Self { child, log, address };
+                    match announced_address(&line) {
+                        // It comes first.
+                        Some(address) if line.contains("for HTTP") => http = address,
+                        Some(address) => return Self { child, home: None, log, address, http },
+                        None => {}
                     }
                 }
                 Err(error) => {
@@ -101,6 +116,17 @@ impl Server {
         LivenessServiceClient::new(channel).max_decoding_message_size(64 << 20).max_encoding_message_size(128 << 20)
     }
 
+    /// Its data folder, where it is its own.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_ref().map(tempfile::TempDir::path)
+    }
+
+    /// Ends it as a crash does: no signal handler runs.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -116,8 +142,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod clients;
 mod config;
 mod judge;
 mod models;
@@ -39,7 +40,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve lifesign.v1 over gRPC until SIGINT or SIGTERM
+    /// Serve lifesign.v1 over gRPC, and vendors' endpoints over HTTP, until SIGINT or SIGTERM
     Serve(serve::ServeArgs),
     /// Judge images and videos; exit status 0: all accepted, 1: some not, 2: an error
     Check(check::CheckArgs),
@@ -49,6 +50,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// List the vendors, and check that they can be reached and take the credentials
     Vendors(vendors::VendorsArgs),
+    /// Manage who may call: API clients, their secrets, policies and quotas
+    Clients(clients::ClientsArgs),
     /// Show or check the configuration
     Config(config::ConfigArgs),
 }
@@ -131,7 +134,7 @@ impl From<io::Error> for CliError {
 
 /// Runs a command line. Results go to `out`, messages to `err`.
 pub fn run(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match dispatch(cli, out).and_then(|exit| out.flush().map(|()| exit).map_err(CliError::from)) {
+    match dispatch(cli, out, err).and_then(|exit| out.flush().map(|()| exit).map_err(CliError::from)) {
         Ok(exit) => exit,
         Err(CliError::OutputClosed) => Exit::Error,
         Err(CliError::Failed(message)) => {
@@ -142,7 +145,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     }
 }
 
-fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
+fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
     let mut sources = Sources::from_process(cli.config.clone());
     sources.flag("--log-level", "log.level", cli.log_level.map(LogLevel::name));
     match &cli.command {
@@ -163,6 +166,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
             models::run(args, &crate::models::home(), &crate::setup::runtime_choice(&config.onnxruntime), out)
         }
         Command::Vendors(args) => vendors::run(args, &start(&sources)?, out),
+        Command::Clients(args) => clients::run(args, &start(&sources)?, out, err),
         Command::Config(args) => config::run(args, &sources, out),
     }
 }

@@ -1,4 +1,4 @@
-//! `lifesign serve`: the gRPC server, until a signal asks it to stop.
+//! `lifesign serve`: gRPC, the compatible endpoints and the queue, until a signal asks them to stop.
 
 use std::{
     future::Future,
@@ -12,12 +12,19 @@ use std::{
 use clap::Args;
 use lifesign_core::{http::ErrorKind, vendors::Panel};
 use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CliError, Exit, JudgeArgs};
 use crate::{
+    access::Credentials,
+    backing,
     config::{Config, Sources},
     engine::Engine,
-    grpc,
+    grpc::Service,
+    http::{self, Door, NoFetch},
+    models,
+    net::{ALPN_H2, ALPN_HTTP1, HttpOptions, Reloading, TlsConfig, serve_http},
+    sessions::Clock,
     setup::Setup,
 };
 
@@ -25,13 +32,16 @@ use crate::{
 /// server to come up.
 const VENDOR_CHECK: Duration = Duration::from_secs(10);
 
-/// Serve lifesign.v1 over gRPC until SIGINT or SIGTERM.
+/// Serve lifesign.v1 over gRPC, and vendors' endpoints over HTTP, until SIGINT or SIGTERM.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Listen here [default: 127.0.0.1:50051]; port 0 takes a free one, which the log names
     #[arg(long, value_name = "ADDRESS:PORT")]
     grpc_addr: Option<SocketAddr>,
-    /// Listen beyond this machine without encryption, behind a proxy that sees to it
+    /// Serve the endpoints of FACIA and Deepvue here [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http_addr: Option<SocketAddr>,
+    /// Listen beyond this machine without encryption or without asking who calls, behind a proxy that sees to both
     #[arg(long)]
     insecure: bool,
     /// Worker threads, each with its own models [default: one per core]
@@ -47,7 +57,9 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     pub(super) fn apply(&self, sources: &mut Sources) {
         sources.flag("--grpc-addr", "grpc.addr", self.grpc_addr.map(|address| address.to_string()));
+        sources.flag("--http-addr", "http.addr", self.http_addr.map(|address| address.to_string()));
         sources.flag("--insecure", "grpc.insecure", self.insecure.then_some(true));
+        sources.flag("--insecure", "http.insecure", self.insecure.then_some(true));
         sources.flag("--workers", "engine.workers", self.workers);
         sources.flag("--policy-default", "default_policy", self.policy_default.clone());
         self.judge.apply(sources);
@@ -69,16 +81,77 @@ async fn serve(config: &Config, setup: Setup, engine: Engine) -> Result<Exit, Cl
             () = &mut stop => return Ok(Exit::Success),
         }
     }
-    let address = config.grpc.addr;
+    // Everything that can be refused is refused before a port is bound.
+    for warning in config.exposure().map_err(CliError::failed)? {
+        tracing::warn!("{warning}");
+    }
+    let grpc_protocols: &[&[u8]] = if config.grpc.web.enabled { &[ALPN_H2, ALPN_HTTP1] } else { &[ALPN_H2] };
+    let grpc_tls = tls(config.grpc.tls.as_ref(), grpc_protocols, "grpc.tls")?;
+    let http_tls = tls(config.http.tls.as_ref(), &[ALPN_HTTP1], "http.tls")?;
+    let (grpc, address) = bind(config.grpc.addr).await?;
+    let http = if config.http.enabled { Some(bind(config.http.addr).await?) } else { None };
+    let clock = Clock::default();
+    let backing = backing::open(config, &models::home(), clock).await.map_err(CliError::failed)?;
+    let store = backing.store.clone();
+    if backing.guard.required() && store.clients().await.map_err(CliError::failed)?.is_empty() {
+        tracing::warn!("callers must say who they are, and there is no API client yet: `lifesign clients add`");
+    }
+
+    let (version, summary) = (env!("CARGO_PKG_VERSION"), setup.summary());
+    let inline = config.grpc.inline_sessions.unwrap_or(address.ip().to_canonical().is_loopback());
+    let (workers, guard) = (engine.workers(), Arc::clone(&backing.guard));
+    let service =
+        Service::new(Arc::new(setup), engine, &config.grpc, backing, clock, inline).map_err(CliError::failed)?;
+    let told = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let (queue, tidy) = (service.clone(), service.clone());
+    let (queue_told, tidy_told) = (told.clone(), told.clone());
+    tasks.spawn(async move { queue.run_queue(queue_told).await });
+    tasks.spawn(async move { tidy.tidy(tidy_told).await });
+    if let Some((listener, address)) = http {
+        let door = Door {
+            desk: service.desk(),
+            credentials: guard,
+            fetch: Arc::new(NoFetch),
+            config: Arc::new(config.http.endpoints.clone()),
+        };
+        let router = http::router(door, config.http.max_requests);
+        tracing::info!(%address, encrypted = http_tls.is_some(), "listening for HTTP");
+        let options = HttpOptions {
+            max_connections: config.http.max_connections,
+            request_timeout: Duration::from_millis(config.http.request_timeout_ms),
+            drain: Duration::from_millis(config.grpc.drain_timeout_ms),
+            tls: http_tls,
+            ..HttpOptions::default()
+        };
+        tasks.spawn(serve_http(listener, router, options, told.clone().cancelled_owned()));
+    }
+    tracing::info!(%address, encrypted = grpc_tls.is_some(), workers, version, "listening; {summary}");
+    let served = service.serve(grpc, grpc_tls, async {
+        stop.await;
+        told.cancel();
+    });
+    let served = served.await.map_err(CliError::failed);
+    // Also where gRPC failed by itself.
+    told.cancel();
+    tasks.close();
+    tasks.wait().await;
+    store.close().await;
+    served?;
+    tracing::info!("stopped");
+    Ok(Exit::Success)
+}
+
+fn tls(config: Option<&TlsConfig>, protocols: &[&[u8]], section: &'static str) -> Result<Option<Reloading>, CliError> {
+    config.map(|config| Reloading::start(config.clone(), protocols, section)).transpose().map_err(CliError::failed)
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| CliError::Failed(format!("cannot listen on {address}: {error}")))?;
     let address = listener.local_addr().map_err(CliError::failed)?;
-    let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(%address, workers = engine.workers(), version, "listening; {}", setup.summary());
-    grpc::serve(Arc::new(setup), engine, &config.grpc, listener, stop).await.map_err(CliError::failed)?;
-    tracing::info!("stopped");
-    Ok(Exit::Success)
+    Ok((listener, address))
 }
 
 /// Looks at every vendor's line. Refused credentials stop the start, since no call would ever be answered; a vendor that

@@ -4,6 +4,7 @@
 mod error;
 mod layers;
 mod print;
+mod retention;
 mod validate;
 mod vendors;
 
@@ -13,9 +14,14 @@ mod tests;
 pub use error::ConfigError;
 pub use layers::{EXEMPT_VARIABLES, Layer, Loaded, Sources, VARIABLE_PREFIX};
 pub use print::to_toml;
+pub use retention::{Retention, Retentions};
 pub use vendors::VendorSettings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use lifesign_core::{
     frame::FrameLimits,
@@ -24,7 +30,17 @@ use lifesign_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{engine::EngineConfig, grpc::GrpcConfig, video::VideoConfig};
+use crate::{
+    access::AccessConfig,
+    engine::EngineConfig,
+    grpc::GrpcConfig,
+    http::HttpConfig,
+    keys::KeysConfig,
+    net::{Exposed, check},
+    queue::QueueConfig,
+    store::StoreConfig,
+    video::VideoConfig,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +62,18 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The gRPC server.
     pub grpc: GrpcConfig,
+    /// The HTTP listener with the compatible endpoints.
+    pub http: HttpConfig,
+    /// Where sessions, verdicts and work are kept.
+    pub store: StoreConfig,
+    /// What seals that.
+    pub keys: KeysConfig,
+    /// Who may call.
+    pub access: AccessConfig,
+    /// Work that its caller does not wait for.
+    pub queue: QueueConfig,
+    /// What is kept of a judgement, by policy. A policy that is not named keeps nothing beyond what its backend needs to read a verdict.
+    pub retention: BTreeMap<String, Retention>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// The policies a call may name. Those in the binary are the defaults here, so that a file may change one setting of
@@ -74,12 +102,45 @@ impl Default for Config {
             video: VideoConfig::default(),
             engine: EngineConfig::default(),
             grpc: GrpcConfig::default(),
+            http: HttpConfig::default(),
+            store: StoreConfig::default(),
+            keys: KeysConfig::default(),
+            access: AccessConfig::default(),
+            queue: QueueConfig::default(),
+            retention: BTreeMap::new(),
             log: LogConfig::default(),
             policies: policy::builtin().into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
             vendors: BTreeMap::new(),
             check_vendors: true,
             configured_policies: BTreeSet::new(),
         }
+    }
+}
+
+impl Config {
+    /// Whether callers have to say who they are: what is set, else wherever a listener can be reached from other machines.
+    pub fn access_required(&self) -> bool {
+        let reachable = |addr: SocketAddr| !addr.ip().to_canonical().is_loopback();
+        self.access.is_required(reachable(self.grpc.addr) || (self.http.enabled && reachable(self.http.addr)))
+    }
+
+    /// What is kept of judgements.
+    pub fn retentions(&self) -> Retentions {
+        Retentions::new(self.retention.clone(), Duration::from_secs(self.grpc.sessions.remember_seconds))
+    }
+
+    /// Whether each listener may be as reachable as it is; what has to be said of them at every start.
+    ///
+    /// # Errors
+    /// [`Exposed`] for the first that may not.
+    pub fn exposure(&self) -> Result<Vec<String>, Exposed> {
+        let access = self.access_required();
+        let grpc = check(self.grpc.addr, self.grpc.tls.is_some(), access, self.grpc.insecure, "grpc")?;
+        let http = match &self.http {
+            http if http.enabled => check(http.addr, http.tls.is_some(), access, http.insecure, "http")?,
+            _ => None,
+        };
+        Ok(grpc.into_iter().chain(http).collect())
     }
 }
 

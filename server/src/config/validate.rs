@@ -27,17 +27,28 @@ impl Config {
             &self.default_policy,
             self.policies.keys().cloned().collect::<Vec<_>>().join(", "),
         )?;
-        let addr = self.grpc.addr;
-        require(
-            self.grpc.insecure || addr.ip().to_canonical().is_loopback(),
-            "grpc.addr",
-            addr,
-            "a loopback address; or any, with grpc.insecure (--insecure), behind a proxy that encrypts",
-        )?;
+        self.exposure().map_err(|error| ConfigError::Part(error.to_string()))?;
         self.engine.resolve().map_err(|error| ConfigError::Part(error.to_string()))?;
         let needed = self.policies.values().map(|policy| policy.frames_needed).max().unwrap_or_default();
         self.video.validate(needed).map_err(|error| ConfigError::Part(error.to_string()))?;
-        self.grpc.validate(&self.limits, &self.video.limits).map_err(|error| ConfigError::Part(error.to_string()))
+        self.grpc.validate(&self.limits, &self.video.limits).map_err(|error| ConfigError::Part(error.to_string()))?;
+        for (section, tls) in [("grpc.tls", &self.grpc.tls), ("http.tls", &self.http.tls)] {
+            if let Some(tls) = tls {
+                tls.validate(section).map_err(|error| ConfigError::Part(error.to_string()))?;
+            }
+        }
+        for (policy, retention) in &self.retention {
+            require(
+                self.policies.contains_key(policy),
+                "retention",
+                policy,
+                self.policies.keys().cloned().collect::<Vec<_>>().join(", "),
+            )?;
+            retention.validate().map_err(|what| ConfigError::Part(format!("retention.{policy}.{what}")))?;
+        }
+        self.http.validate(&self.policies.keys().map(String::as_str).collect::<Vec<_>>()).map_err(ConfigError::Part)?;
+        self.access.validate().map_err(|error| ConfigError::Part(error.to_string()))?;
+        self.queue.validate().map_err(ConfigError::Part)
     }
 }
 

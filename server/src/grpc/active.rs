@@ -16,30 +16,38 @@ use uuid::Uuid;
 
 use super::{
     calls::CallRecord,
+    record,
     reference::ReferenceImage,
     request,
     shared::{Shared, Turn},
 };
 use crate::{
+    access::{Caller, Denied},
     convert,
-    sessions::{NewSession, Opened},
+    sessions::Place,
     status::Fault,
+    store::{Kind, NewSession, Opened},
 };
 
 /// Holds a session open. Dropping it before the verdict expires the session: its stream broke, or its time ran out.
 pub(super) struct ActiveSession {
     shared: Arc<Shared>,
     opened: Opened,
+    place: Place,
     policy: Arc<Policy>,
+    /// Whether it has its verdict.
+    completed: bool,
     /// Whether a device holds the other end, by a token. It is not told what is for the backend only.
     by_token: bool,
 }
 
 impl ActiveSession {
-    /// Opens what `start` asks for, until `ends` at most.
+    /// Opens what `start` asks for, until `ends` at most. A token opens its own session, whoever brings it; anything else takes a
+    /// caller.
     pub(super) async fn open(
         shared: &Arc<Shared>,
         call: &CallRecord,
+        caller: Option<&Caller>,
         start: up::Start,
         ends: Instant,
     ) -> Result<Self, Fault> {
@@ -50,20 +58,33 @@ impl ActiveSession {
                 return Err(Fault::field("start.session", "SESSION_MISSING", what));
             }
             Some(up::start::Session::SessionToken(token)) => {
-                (shared.store.open(&token, shared.clock.now(), shared.clock.at(ends))?, true)
+                (shared.store().open_session(&token, shared.clock.at(ends), shared.clock.now()).await?, true)
             }
             Some(up::start::Session::Config(_)) if !shared.inline_allowed => return Err(Fault::InlineNotAllowed),
             Some(up::start::Session::Config(config)) => {
-                let (about, image) = new_session(shared, config, "start.config.reference")?;
+                let caller = caller.ok_or(Fault::Denied(Denied::Refused))?;
+                let (about, image) = new_session(shared, caller, config, "start.config.reference")?;
+                shared.spend(caller, &about.policy).await?;
                 // The picture counts as media of a stream until it has been looked at.
                 let _room = image.as_ref().map(|image| shared.room_for(image.bytes())).transpose()?;
                 let about = with_reference(shared, call, about, image, Turn::Wait, ends).await?;
-                (shared.store.open_inline(about, shared.clock.now(), shared.clock.at(ends))?, false)
+                let limit = shared.config.sessions.max_sessions;
+                let now = shared.clock.now();
+                (shared.store().open_inline(about, shared.clock.at(ends), limit, now).await?, false)
             }
         };
-        // The name was resolved when the session was made, and policies do not change while the server runs.
-        let policy = request::policy(policies, &opened.about.policy)?;
-        Ok(Self { shared: Arc::clone(shared), opened, policy, by_token })
+        let place = shared.live.enter(opened.id);
+        shared.live.changed();
+        // The name was resolved when the session was made, and policies do not change while a server runs.
+        let policy = match request::policy(policies, &opened.about.policy) {
+            Ok(policy) => policy,
+            Err(fault) => {
+                // Another server made the session under a policy that this one does not have.
+                expire(shared, opened.id, Duration::ZERO).await;
+                return Err(fault);
+            }
+        };
+        Ok(Self { shared: Arc::clone(shared), opened, place, policy, completed: false, by_token })
     }
 
     pub(super) fn id(&self) -> Uuid {
@@ -91,7 +112,7 @@ impl ActiveSession {
 
     /// Fires when the backend cancels the session.
     pub(super) fn cancelled(&self) -> &CancellationToken {
-        &self.opened.cancelled
+        &self.place.cancelled
     }
 
     /// The first message to the client.
@@ -107,12 +128,13 @@ impl ActiveSession {
     }
 
     /// Ends the session with its verdict; gives what the client may see of it.
-    pub(super) fn complete(self, verdict: &Verdict) -> Result<v1::Verdict, Fault> {
+    pub(super) async fn complete(mut self, verdict: &Verdict) -> Result<v1::Verdict, Fault> {
         let id = self.opened.id;
         let mut wire = convert::verdict(verdict, &id.to_string(), &self.opened.about.client_reference);
-        if !self.shared.store.complete(id, wire.clone(), self.shared.clock.now()) {
+        if !record::complete(&self.shared, id, &self.policy.reference().id, &wire).await? {
             return Err(Fault::SessionCancelled);
         }
+        self.completed = true;
         if self.by_token {
             for_device(&mut wire, self.policy.config().reasons);
         }
@@ -141,15 +163,33 @@ fn for_device(verdict: &mut v1::Verdict, visibility: Visibility) {
 
 impl Drop for ActiveSession {
     fn drop(&mut self) {
-        // A session that has ended stays as it is.
-        self.shared.store.expire(self.opened.id, self.shared.clock.now());
+        if self.completed {
+            return;
+        }
+        let (shared, id) = (Arc::clone(&self.shared), self.opened.id);
+        let remember = shared.backing.retention.verdict(&self.policy.reference().id);
+        let expiring = async move { expire(&shared, id, remember).await };
+        // Where the runtime is gone, the sweeper does it when the session's time is over.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.shared.open.spawn_on(expiring, &runtime);
+        }
     }
+}
+
+/// Ends a session without a verdict. One that has ended stays as it is.
+async fn expire(shared: &Shared, id: Uuid, remember: Duration) {
+    let now = shared.clock.now();
+    if let Err(error) = shared.store().expire_session(id, now + remember, now).await {
+        tracing::warn!(session = %id, %error, "a session without a verdict is left to the sweeper");
+    }
+    shared.live.changed();
 }
 
 /// What a session is for, checked, with the policy's name resolved; and the reference image, which is at `path`, not yet
 /// looked at.
 pub(super) fn new_session(
     shared: &Shared,
+    caller: &Caller,
     config: v1::SessionConfig,
     path: &'static str,
 ) -> Result<(NewSession, Option<ReferenceImage>), Fault> {
@@ -157,7 +197,9 @@ pub(super) fn new_session(
     request::client_reference(&config.client_reference)?;
     let image = ReferenceImage::read(shared, path, config.reference)?;
     let (policy, client_reference) = (policy.reference().id.clone(), config.client_reference);
-    Ok((NewSession { policy, client_reference, reference: None }, image))
+    let (owner, external_id) = (caller.client.clone(), String::new());
+    let about = NewSession { owner, kind: Kind::Stream, policy, client_reference, external_id, reference: None };
+    Ok((about, image))
 }
 
 /// The session with what is kept of its reference image.

@@ -11,12 +11,14 @@ use lifesign_core::{
     frame::FrameLimits,
     policy::Policy,
     session::{Event, FrameTiming, Media as MediaKind, Session},
+    verdict::Verdict,
 };
 use lifesign_proto::v1::{self, check_media_request};
 use uuid::Uuid;
 
 use super::{
     calls::{Call, CallRecord},
+    record,
     reference::ReferenceImage,
     request,
     shared::{MAX_IN_FLIGHT, Shared, Turn},
@@ -24,9 +26,9 @@ use super::{
     video::{AdmittedVideo, Asked, VideoFile, VideoRun},
 };
 use crate::{
-    convert,
+    access::Caller,
     engine::{EngineError, Job, Media, Picture, Ticket},
-    sessions::{MemoError, content_hash},
+    sessions::content_hash,
     status::Fault,
 };
 
@@ -51,10 +53,20 @@ struct Pending {
     ticket: Ticket,
 }
 
+/// A presentation that came whole, to be judged.
+pub(super) struct Presentation {
+    pub(super) policy: Arc<Policy>,
+    pub(super) media: Option<check_media_request::Media>,
+    pub(super) reference: Option<v1::Image>,
+    /// The caller's own reference; empty where there is none.
+    pub(super) client_reference: String,
+}
+
 /// Judges the request's media; a `request_id` that was answered before gets the same verdict again.
 pub(super) async fn check_media(
     shared: &Arc<Shared>,
     call: &Call,
+    caller: Caller,
     mut request: v1::CheckMediaRequest,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
@@ -66,7 +78,7 @@ pub(super) async fn check_media(
     let work = {
         let (shared, call) = (Arc::clone(shared), Arc::clone(call));
         async move {
-            let answer = answer(&shared, &call, policy, id, request, deadline);
+            let answer = answer(&shared, &call, &caller, policy, id, request, deadline);
             tokio::time::timeout_at(deadline.into(), answer).await.map_err(|_| Fault::Deadline)?
         }
     };
@@ -86,40 +98,63 @@ pub(super) async fn check_media(
 async fn answer(
     shared: &Shared,
     call: &CallRecord,
+    caller: &Caller,
     policy: Arc<Policy>,
     id: Option<Uuid>,
     request: v1::CheckMediaRequest,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
-    let Some(id) = id else { return judge(shared, call, policy, request, deadline).await };
     // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
-    let content = request.clone();
-    let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
-    let answer = shared.checked.answer(id, hash, shared.clock.now(), || judge(shared, call, policy, request, deadline));
-    answer.await.map_err(|error| match error {
-        MemoError::Reused => Fault::RequestIdReused,
-        MemoError::Call(fault) => fault,
-    })
+    let hash = match id {
+        Some(_) => {
+            let content = request.clone();
+            Some(tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?)
+        }
+        None => None,
+    };
+    let v1::CheckMediaRequest { media, reference, client_reference, .. } = request;
+    let presentation = Presentation { policy, media, reference, client_reference };
+    let judge = || check(shared, call, caller, presentation, deadline);
+    match (id, hash) {
+        (Some(id), Some(hash)) => shared.remembered((caller, "CheckMedia", id), hash, judge).await,
+        _ => judge().await,
+    }
 }
 
-async fn judge(
+/// Judges a presentation for a caller who waits, and keeps of it what its policy's retention says.
+pub(super) async fn check(
     shared: &Shared,
     call: &CallRecord,
-    policy: Arc<Policy>,
-    request: v1::CheckMediaRequest,
+    caller: &Caller,
+    presentation: Presentation,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
+    let (policy, client_reference) = (Arc::clone(&presentation.policy), presentation.client_reference.clone());
+    shared.spend(caller, &policy.reference().id).await?;
+    let verdict = judge(shared, call, presentation, Turn::Now, deadline).await?;
+    record::check(shared, caller, &policy, client_reference, &verdict).await
+}
+
+/// Judges a presentation. `turn`: whether its first job waits for its turn.
+pub(super) async fn judge(
+    shared: &Shared,
+    call: &CallRecord,
+    presentation: Presentation,
+    turn: Turn,
+    deadline: Instant,
+) -> Result<Verdict, Fault> {
+    let Presentation { policy, media, reference, client_reference } = presentation;
     let asked = Asked { shared, call, started: Instant::now(), deadline };
     let started = asked.started;
-    let image = ReferenceImage::read(shared, "reference", request.reference)?;
-    let media = checked(shared, call, request.media).await?;
+    let image = ReferenceImage::read(shared, "reference", reference)?;
+    let media = checked(shared, call, media).await?;
     let mut kept = Kept::new(shared, &policy);
     if let Some(image) = &image {
         kept.reference(image.media());
     }
     let (reference, turn) = match image {
-        Some(image) => (Some(image.look(shared, call, Turn::Now, deadline).await?), Turn::Wait),
-        None => (None, Turn::Now),
+        Some(image) => (Some(image.look(shared, call, turn, deadline).await?), Turn::Wait),
+        None => (None, turn),
     };
     let kind = match &media {
         Checked::Frames { kind, .. } => *kind,
@@ -141,9 +176,8 @@ async fn judge(
         }
     }
     let local = session.finish(started.elapsed());
-    let about = (request.client_reference.as_str(), deadline);
-    let verdict = kept.judge(shared, &policy, local, about, &|_, _, _| {}).await;
-    Ok(convert::verdict(&verdict, "", &request.client_reference))
+    let about = (client_reference.as_str(), deadline);
+    Ok(kept.judge(shared, &policy, local, about, &|_, _, _| {}).await)
 }
 
 async fn judge_frames(
@@ -208,6 +242,25 @@ async fn checked(
             Ok(Checked::Video(video))
         }
     }
+}
+
+/// Media that will be judged later, checked as far as they can be without decoding them: what is hopeless is refused while its
+/// sender listens.
+pub(super) async fn admissible(
+    shared: &Shared,
+    media: Option<check_media_request::Media>,
+) -> Result<Option<check_media_request::Media>, Fault> {
+    let limits = &shared.setup.limits;
+    match media.clone() {
+        None => return Err(Fault::field("media", "MEDIA_MISSING", "one of `image`, `frames` and `video` must be set")),
+        Some(check_media_request::Media::Image(image)) => drop(item("image".to_owned(), image, limits)?),
+        Some(check_media_request::Media::Frames(list)) => drop(frames(list, shared.config.max_frames, limits)?),
+        Some(check_media_request::Media::Video(v1::Video { data, media_type })) => {
+            let declared = request::video_type("video", &media_type)?;
+            drop(VideoFile { field: "video.data", data, declared }.admit(shared).await?);
+        }
+    }
+    Ok(media)
 }
 
 fn frames(list: v1::FrameList, max_frames: u32, limits: &FrameLimits) -> Result<Vec<Item>, Fault> {

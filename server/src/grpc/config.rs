@@ -8,7 +8,7 @@ use std::{
 use lifesign_core::{frame::FrameLimits, video::VideoLimits};
 use serde::{Deserialize, Serialize};
 
-use crate::sessions::SessionsConfig;
+use crate::{net::TlsConfig, sessions::SessionsConfig};
 
 /// The protocol's own bound on a chunk (`MediaChunk.data`).
 const CHUNK_CEILING: u32 = 1 << 20;
@@ -22,9 +22,11 @@ const MESSAGE_OVERHEAD: u64 = 64 << 10;
 pub struct GrpcConfig {
     /// Where to listen. The default is reachable from this machine only.
     pub addr: SocketAddr,
-    /// Whether to listen beyond this machine although the connection is not encrypted: for a server behind a proxy that
-    /// ends TLS. Said again in the log at each start.
+    /// Whether to listen beyond this machine although the connection is not encrypted, or callers are not told apart: for a server
+    /// behind a proxy that sees to it. Said again in the log at each start.
     pub insecure: bool,
+    /// Encryption; absent: none.
+    pub tls: Option<TlsConfig>,
     /// Bytes of one gRPC message of a call: 43 MiB, a video of 32 MiB, a reference image of 10 MiB, and room for the rest.
     /// What a stream sends is smaller: a chunk, or, where sessions may be inline, a reference image.
     pub max_message_bytes: u64,
@@ -96,6 +98,7 @@ impl Default for GrpcConfig {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
             insecure: false,
+            tls: None,
             max_message_bytes: 43 << 20,
             max_chunk_bytes: CHUNK_CEILING,
             max_frames: 64,

@@ -1,5 +1,5 @@
 //! What happens to a call before its message is read and after its answer is made: it is counted, refused where there are
-//! too many at a time, and a status that the transport made gets the details that every status of ours has.
+//! too many at a time or nobody knows who calls, and a status that the transport made gets the details that every status of ours has.
 
 use std::{
     future::Future,
@@ -8,14 +8,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tonic::{Code, body::Body};
 use tower::{Layer, Service};
 
 use super::calls::CallRecord;
-use crate::status::Fault;
+use crate::{
+    access::{Caller, Credentials, Denied, Guard},
+    net::PeerInfo,
+    status::Fault,
+};
 
 /// Calls of this service are counted; health and reflection are not.
 const SERVICE: &str = "/lifesign.v1.LivenessService/";
@@ -27,22 +31,26 @@ pub(super) struct Gate {
     streams: (Arc<Semaphore>, u32),
     message_limit: u64,
     open: TaskTracker,
+    guard: Arc<Guard>,
 }
+
+/// The method that a device may call, with the token of its own session in place of credentials.
+const FOR_DEVICES: &str = "StreamSession";
 
 impl Gate {
     /// `open` counts the calls at work, for the shutdown to wait for.
-    pub(super) fn new(checks: u32, streams: u32, message_limit: u64, open: TaskTracker) -> Self {
+    pub(super) fn new(checks: u32, streams: u32, message_limit: u64, open: TaskTracker, guard: Arc<Guard>) -> Self {
         let door = |limit: u32| {
             let permits = usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
             (Arc::new(Semaphore::new(permits)), limit)
         };
-        Self { checks: door(checks), streams: door(streams), message_limit, open }
+        Self { checks: door(checks), streams: door(streams), message_limit, open, guard }
     }
 
     fn enter(&self, method: &str) -> (super::calls::Call, Result<(), Fault>) {
         let (door, subject) = match method {
             "CheckMedia" | "CreateSession" => (Some(&self.checks), "calls that bring media"),
-            "StreamSession" => (Some(&self.streams), "streams"),
+            "StreamSession" | "WatchSession" => (Some(&self.streams), "streams"),
             _ => (None, "calls"),
         };
         let (permit, entered) = match door {
@@ -54,6 +62,36 @@ impl Gate {
         };
         (CallRecord::begin(method.to_owned(), self.open.token(), permit), entered)
     }
+}
+
+/// Who calls; `None` where nobody says so and the method is for devices as well.
+async fn caller(guard: &Guard, method: &str, headers: &HeaderMap, peer: &PeerInfo) -> Result<Option<Caller>, Denied> {
+    if !guard.required() {
+        return Ok(Some(Caller::anybody()));
+    }
+    // A header that came twice is no credential.
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (Some(value), None) => {
+            // What has another form opens nothing either, and is looked at like a wrong secret.
+            let secret = value.to_str().ok().and_then(bearer).unwrap_or_default();
+            guard.secret(peer.ip, secret).await.map(Some)
+        }
+        (Some(_), Some(_)) => guard.secret(peer.ip, "").await.map(Some),
+        (None, _) if !peer.identities.is_empty() => match guard.identity(peer.ip, &peer.identities).await {
+            // A device of an app with certificates has one that is no API client's.
+            Err(Denied::Refused) if method == FOR_DEVICES => Ok(None),
+            found => found.map(Some),
+        },
+        (None, _) if method == FOR_DEVICES => Ok(None),
+        (None, _) => Err(Denied::Refused),
+    }
+}
+
+/// The secret in `Bearer SECRET`; the scheme's name in any case.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }
 
 /// Puts the gate in front of the services.
@@ -77,7 +115,7 @@ pub(super) struct GateService<S> {
 
 impl<S> Service<Request<Body>> for GateService<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
@@ -101,10 +139,24 @@ where
             return Box::pin(std::future::ready(Ok(fault.status().into_http())));
         }
         request.extensions_mut().insert(Arc::clone(&call));
-        let limit = self.gate.message_limit;
-        let answer = self.inner.call(request);
+        let gate = Arc::clone(&self.gate);
+        let limit = gate.message_limit;
+        // The one that was said to be ready is the one that is called.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
-            let mut response = answer.await?;
+            // A server in a test may have no peers of its own kind.
+            let peer = request.extensions().get::<PeerInfo>().cloned().unwrap_or_else(PeerInfo::nobody);
+            match caller(&gate.guard, method, request.headers(), &peer).await {
+                Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
+                Ok(None) => {}
+                Err(denied) => {
+                    let fault = Fault::Denied(denied);
+                    call.failed(&fault);
+                    return Ok(fault.status().into_http());
+                }
+            }
+            let mut response = inner.call(request).await?;
             let Some(code) = header_code(&response) else { return Ok(response) };
             // A status of ours has details. One without was made by the transport, before a method saw the message.
             let bare = !response.headers().contains_key("grpc-status-details-bin");
@@ -120,8 +172,17 @@ where
 }
 
 /// The methods, for the log.
-const KNOWN: [&str; 6] =
-    ["CheckMedia", "CreateSession", "StreamSession", "GetSession", "CancelSession", "GetCapabilities"];
+const KNOWN: [&str; 9] = [
+    "CheckMedia",
+    "CreateSession",
+    "StreamSession",
+    "GetSession",
+    "ListSessions",
+    "WatchSession",
+    "DeleteSession",
+    "CancelSession",
+    "GetCapabilities",
+];
 
 /// The code of an answer that is a status and nothing else.
 fn header_code(response: &Response<Body>) -> Option<Code> {
@@ -130,7 +191,10 @@ fn header_code(response: &Response<Body>) -> Option<Code> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::access::{AccessConfig, TokenLifetimes};
 
     #[test]
     fn every_method_of_the_service_is_known() {
@@ -140,9 +204,13 @@ mod tests {
         assert_eq!(methods, KNOWN);
     }
 
-    #[test]
-    fn the_gate_closes_and_opens_again() {
-        let gate = Gate::new(1, 1, 0, TaskTracker::new());
+    #[tokio::test]
+    async fn the_gate_closes_and_opens_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = crate::store::Store::in_folder(folder.path()).await.unwrap();
+        let lifetimes = TokenLifetimes { facia: Duration::from_secs(1), deepvue: Duration::from_secs(1) };
+        let guard = Guard::new(store, &AccessConfig::default(), false, lifetimes);
+        let gate = Gate::new(1, 1, 0, TaskTracker::new(), Arc::new(guard));
         let (first, entered) = gate.enter("CheckMedia");
         entered.unwrap();
         assert!(matches!(gate.enter("CheckMedia").1, Err(Fault::Quota { limit: 1, .. })));

@@ -2,12 +2,14 @@
 
 mod active;
 pub mod assembler;
+mod browse;
 mod calls;
 mod capabilities;
 mod check_media;
 mod config;
-mod incoming;
+mod desk;
 mod layer;
+mod record;
 mod reference;
 mod request;
 mod service;
@@ -20,16 +22,17 @@ mod video;
 mod wire;
 
 pub use config::{GrpcConfig, GrpcConfigError, StreamConfig, WebConfig};
+pub use shared::Backing;
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
 use http::{HeaderName, Method, header};
 use lifesign_proto::{FILE_DESCRIPTOR_SET, v1::liveness_service_server::LivenessServiceServer};
 use tokio::{
     net::TcpListener,
-    time::{interval, sleep, timeout},
+    time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, transport::Server};
 use tonic_web::GrpcWebLayer;
 use tower::util::option_layer;
@@ -38,13 +41,19 @@ use tracing::{info, warn};
 
 use self::{
     config::Origins,
-    incoming::incoming,
+    desk::Counter,
     layer::{Gate, GateLayer},
     service::Liveness,
     shared::Shared,
     split::Split,
 };
-use crate::{engine::Engine, setup::Setup};
+use crate::{
+    engine::Engine,
+    http::Desk,
+    net::{Reloading, incoming},
+    sessions::Clock,
+    setup::Setup,
+};
 
 /// How often ended sessions that nobody asks for are forgotten.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -58,12 +67,6 @@ pub enum ServeError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] GrpcConfigError),
-    /// It would have been reachable from elsewhere without encryption.
-    #[error(
-        "{0} is reachable from other machines and the connection is not encrypted; put a proxy that ends TLS before \
-             it and say `insecure = true` (--insecure)"
-    )]
-    Insecure(SocketAddr),
     /// The listening socket is broken.
     #[error("the listening socket: {0}")]
     Socket(#[from] io::Error),
@@ -75,100 +78,129 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `shutdown` resolves, then takes no more connections, lets open calls and streams end within the drain
-/// limit, ends what is left, and returns.
-///
-/// # Errors
-/// [`ServeError`].
-pub async fn serve(
-    setup: Arc<Setup>,
-    engine: Engine,
-    config: &GrpcConfig,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    config.validate(&setup.limits, &setup.video.limits)?;
-    let addr = listener.local_addr()?;
-    let loopback = addr.ip().to_canonical().is_loopback();
-    if !loopback && !config.insecure {
-        return Err(ServeError::Insecure(addr));
-    }
-    if !loopback {
-        warn!(%addr, "listening beyond this machine WITHOUT encryption: tokens and faces travel in clear");
-    }
-    let inline_allowed = config.inline_sessions.unwrap_or(loopback);
-    if inline_allowed && !loopback {
-        warn!("inline sessions are allowed: anybody who can connect can open one");
-    }
-    let (open, stop, told) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
-    let shared = Arc::new(Shared::new(setup, engine, config.clone(), inline_allowed, stop.clone()));
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<Service>().await;
+/// The service behind all doors: gRPC, the compatible endpoints, and the queue.
+#[derive(Debug, Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
 
-    let gate = Gate::new(config.max_calls, config.max_streams, config.max_message_bytes, open.clone());
-    let liveness = Arc::new(Liveness::new(Arc::clone(&shared)));
-    let service = |message_bytes: u64| {
-        let limit = usize::try_from(message_bytes).unwrap_or(usize::MAX);
-        LivenessServiceServer::from_arc(Arc::clone(&liveness))
-            .max_decoding_message_size(limit)
-            .max_encoding_message_size(usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX))
-    };
-    let service = Split { calls: service(config.max_message_bytes), streams: service(shared.stream_message_bytes()) };
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let server = Server::builder()
-        .accept_http1(config.web.enabled)
-        .max_concurrent_streams(config.max_concurrent_streams)
-        .http2_keepalive_interval(Some(Duration::from_millis(config.keepalive_interval_ms)))
-        .http2_keepalive_timeout(Some(Duration::from_millis(config.keepalive_timeout_ms)))
-        .layer(option_layer(cors(config)?))
-        .layer(option_layer(config.web.enabled.then(GrpcWebLayer::new)))
-        .layer(GateLayer(Arc::new(gate)))
-        .add_service(service)
-        .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+impl Service {
+    /// The service over its models, its memory and its settings. `inline_allowed`: whether a stream may begin with a config.
+    ///
+    /// # Errors
+    /// [`GrpcConfigError`].
+    pub fn new(
+        setup: Arc<Setup>,
+        engine: Engine,
+        config: &GrpcConfig,
+        backing: Backing,
+        clock: Clock,
+        inline_allowed: bool,
+    ) -> Result<Self, GrpcConfigError> {
+        config.validate(&setup.limits, &setup.video.limits)?;
+        Ok(Self { shared: Arc::new(Shared::new(setup, engine, config.clone(), backing, clock, inline_allowed)) })
+    }
 
-    let incoming = incoming(listener, config.max_connections);
-    let serving = server.serve_with_incoming_shutdown(incoming, told.clone().cancelled_owned());
-    let mut serving = std::pin::pin!(serving);
-    let mut shutdown = std::pin::pin!(shutdown);
-    let mut sweep = interval(SWEEP);
-    loop {
+    /// What the compatible endpoints have done.
+    pub fn desk(&self) -> Arc<dyn Desk> {
+        Arc::new(Counter { shared: Arc::clone(&self.shared) })
+    }
+
+    /// Does the queue's jobs until told to stop.
+    pub async fn run_queue(&self, stop: CancellationToken) {
+        let counter = Arc::new(Counter { shared: Arc::clone(&self.shared) });
+        let drain = Duration::from_millis(self.shared.config.drain_timeout_ms);
+        self.shared.backing.queue.clone().run(counter, stop, drain).await;
+    }
+
+    /// Keeps the store tidy, and ends streams whose sessions were ended elsewhere, until told to stop.
+    pub async fn tidy(&self, stop: CancellationToken) {
+        let counter = Counter { shared: Arc::clone(&self.shared) };
+        tokio::select! {
+            () = counter.sweep(SWEEP, stop) => {}
+            () = browse::patrol(&self.shared) => {}
+        }
+    }
+
+    /// Serves gRPC until `shutdown` resolves, then takes no more connections, lets open calls and streams end within the drain
+    /// limit, ends what is left, and returns.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        tls: Option<Reloading>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let shared = &self.shared;
+        let config = &shared.config;
+        let (open, stop, told) = (shared.open.clone(), shared.stop.clone(), CancellationToken::new());
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<Grpc>().await;
+
+        let guard = Arc::clone(&shared.backing.guard);
+        let gate = Gate::new(config.max_calls, config.max_streams, config.max_message_bytes, open.clone(), guard);
+        let liveness = Arc::new(Liveness::new(Arc::clone(shared)));
+        let service = |message_bytes: u64| {
+            let limit = usize::try_from(message_bytes).unwrap_or(usize::MAX);
+            LivenessServiceServer::from_arc(Arc::clone(&liveness))
+                .max_decoding_message_size(limit)
+                .max_encoding_message_size(usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX))
+        };
+        let service =
+            Split { calls: service(config.max_message_bytes), streams: service(shared.stream_message_bytes()) };
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let server = Server::builder()
+            .accept_http1(config.web.enabled)
+            .max_concurrent_streams(config.max_concurrent_streams)
+            .http2_keepalive_interval(Some(Duration::from_millis(config.keepalive_interval_ms)))
+            .http2_keepalive_timeout(Some(Duration::from_millis(config.keepalive_timeout_ms)))
+            .layer(option_layer(cors(config)?))
+            .layer(option_layer(config.web.enabled.then(GrpcWebLayer::new)))
+            .layer(GateLayer(Arc::new(gate)))
+            .add_service(service)
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+
+        let incoming = incoming(listener, config.max_connections, tls);
+        let serving = server.serve_with_incoming_shutdown(incoming, told.clone().cancelled_owned());
+        let mut serving = std::pin::pin!(serving);
         tokio::select! {
             ended = &mut serving => return Ok(ended?),
-            () = &mut shutdown => break,
-            _ = sweep.tick() => shared.store.sweep(shared.clock.now()),
+            () = shutdown => {}
         }
-    }
 
-    info!(open = open.len(), "shutting down: no new connections, open calls may end");
-    health.set_not_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-    told.cancel();
-    open.close();
-    let drained = async {
-        // Watchers of health and reflection may stay as long as they like; only calls of the service are waited for.
-        let drain = Duration::from_millis(config.drain_timeout_ms);
-        if timeout(drain, open.wait()).await.is_err() {
-            warn!(open = open.len(), "the drain limit is over: ending what is still open");
-            stop.cancel();
+        info!(open = open.len(), "shutting down: no new connections, open calls may end");
+        health.set_not_serving::<Grpc>().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        told.cancel();
+        open.close();
+        let drained = async {
+            // Watchers of health and reflection may stay as long as they like; only calls of the service are waited for.
+            let drain = Duration::from_millis(config.drain_timeout_ms);
+            if timeout(drain, open.wait()).await.is_err() {
+                warn!(open = open.len(), "the drain limit is over: ending what is still open");
+                stop.cancel();
+            }
+            sleep(LAST_BYTES).await;
+        };
+        tokio::select! {
+            ended = &mut serving => Ok(ended?),
+            () = drained => Ok(()),
         }
-        sleep(LAST_BYTES).await;
-    };
-    tokio::select! {
-        ended = &mut serving => Ok(ended?),
-        () = drained => Ok(()),
     }
 }
 
-type Service = LivenessServiceServer<Liveness>;
+type Grpc = LivenessServiceServer<Liveness>;
 
 /// The service's name, for health checks.
-pub const SERVICE_NAME: &str = <Service as NamedService>::NAME;
+pub const SERVICE_NAME: &str = <Grpc as NamedService>::NAME;
 
 /// What pages of other origins may do; `None` where there are none to be let in.
 fn cors(config: &GrpcConfig) -> Result<Option<CorsLayer>, GrpcConfigError> {

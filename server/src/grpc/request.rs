@@ -36,6 +36,10 @@ pub(super) fn policy(policies: &Policies, name: &str) -> Result<Arc<Policy>, Fau
 
 /// A `client_reference`, or none.
 pub(super) fn client_reference(text: &str) -> Result<(), Fault> {
+    if text.chars().any(char::is_control) {
+        let what = "it has a control character";
+        return Err(Fault::field("client_reference", "CLIENT_REFERENCE_CONTROL", what));
+    }
     let chars = text.chars().count();
     if text.is_empty() || REFERENCE_CHARS.contains(&chars) {
         return Ok(());
@@ -163,6 +167,7 @@ mod tests {
         client_reference("12345").unwrap();
         client_reference(&"ü".repeat(255)).unwrap();
         assert_eq!(field(client_reference("1234").unwrap_err()), "client_reference");
+        assert_eq!(field(client_reference("12345\0").unwrap_err()), "client_reference");
         let fault = client_reference(&"x".repeat(256)).unwrap_err();
         assert!(fault.to_string().contains("256") && !fault.to_string().contains("xxx"));
     }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::{
+    browse,
     calls::{Call, CallRecord},
     capabilities::capabilities,
     check_media::check_media,
@@ -21,7 +22,10 @@ use super::{
     stream, unary_sessions,
     wire::OUTBOX,
 };
-use crate::status::Fault;
+use crate::{
+    access::{Caller, Denied},
+    status::Fault,
+};
 
 /// The service's methods over their shared state.
 #[derive(Debug)]
@@ -47,6 +51,17 @@ fn call<T>(request: &Request<T>) -> Call {
     record.unwrap_or_else(|| CallRecord::begin("unknown".to_owned(), TaskTracker::new().token(), None))
 }
 
+/// Who calls, as the gate found. Without the gate nobody does.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Fault> {
+    request.extensions().get::<Caller>().cloned().ok_or(Fault::Denied(Denied::Refused))
+}
+
+/// A call that is refused before it is begun.
+fn refuse(call: &CallRecord, fault: &Fault) -> Status {
+    call.failed(fault);
+    fault.status()
+}
+
 /// Runs a unary method and says how it ended.
 async fn answer<T>(call: &CallRecord, work: impl Future<Output = Result<T, Fault>>) -> Result<Response<T>, Status> {
     match work.await {
@@ -69,10 +84,10 @@ impl LivenessService for Liveness {
         &self,
         request: Request<v1::CheckMediaRequest>,
     ) -> Result<Response<v1::CheckMediaResponse>, Status> {
-        let call = call(&request);
+        let (call, caller) = (call(&request), caller(&request));
         let deadline = self.deadline(&request);
         let work = async {
-            let verdict = check_media(&self.shared, &call, request.into_inner(), deadline).await?;
+            let verdict = check_media(&self.shared, &call, caller?, request.into_inner(), deadline).await?;
             Ok(v1::CheckMediaResponse { verdict: Some(verdict) })
         };
         answer(&call, work).await
@@ -82,20 +97,22 @@ impl LivenessService for Liveness {
         &self,
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
-        let call = call(&request);
+        let (call, caller) = (call(&request), caller(&request));
         let deadline = self.deadline(&request);
-        answer(&call, unary_sessions::create(&self.shared, &call, request.into_inner(), deadline)).await
+        let work =
+            async { unary_sessions::create(&self.shared, &call, &caller?, request.into_inner(), deadline).await };
+        answer(&call, work).await
     }
 
     async fn stream_session(
         &self,
         request: Request<Streaming<v1::StreamSessionRequest>>,
     ) -> Result<Response<Self::StreamSessionStream>, Status> {
-        let call = call(&request);
+        let by = (call(&request), request.extensions().get::<Caller>().cloned());
         let client_limit = request::grpc_timeout(request.metadata());
         let (outbox, replies) = mpsc::channel(OUTBOX);
         let shared = Arc::clone(&self.shared);
-        tokio::spawn(stream::run(shared, call, request.into_inner(), outbox, client_limit));
+        tokio::spawn(stream::run(shared, by, request.into_inner(), outbox, client_limit));
         Ok(Response::new(ReceiverStream::new(replies)))
     }
 
@@ -103,10 +120,44 @@ impl LivenessService for Liveness {
         &self,
         request: Request<v1::GetSessionRequest>,
     ) -> Result<Response<v1::GetSessionResponse>, Status> {
-        let call = call(&request);
+        let (call, caller) = (call(&request), caller(&request));
         let work = async {
-            let session = unary_sessions::get(&self.shared, &call, request.get_ref())?;
+            let session = unary_sessions::get(&self.shared, &call, &caller?, request.get_ref()).await?;
             Ok(v1::GetSessionResponse { session: Some(session) })
+        };
+        answer(&call, work).await
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsResponse>, Status> {
+        let (call, caller) = (call(&request), caller(&request));
+        answer(&call, async { browse::list(&self.shared, &caller?, request.into_inner()).await }).await
+    }
+
+    type WatchSessionStream = ReceiverStream<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        request: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        let (call, caller) = (call(&request), caller(&request));
+        let caller = caller.map_err(|fault| refuse(&call, &fault))?;
+        let (outbox, replies) = mpsc::channel(1);
+        let (shared, id) = (Arc::clone(&self.shared), request.into_inner().session_id);
+        tokio::spawn(browse::watch(shared, call, caller, id, outbox));
+        Ok(Response::new(ReceiverStream::new(replies)))
+    }
+
+    async fn delete_session(
+        &self,
+        request: Request<v1::DeleteSessionRequest>,
+    ) -> Result<Response<v1::DeleteSessionResponse>, Status> {
+        let (call, caller) = (call(&request), caller(&request));
+        let work = async {
+            let receipt = unary_sessions::delete(&self.shared, &call, &caller?, request.into_inner()).await?;
+            Ok(v1::DeleteSessionResponse { receipt: Some(receipt) })
         };
         answer(&call, work).await
     }
@@ -115,9 +166,9 @@ impl LivenessService for Liveness {
         &self,
         request: Request<v1::CancelSessionRequest>,
     ) -> Result<Response<v1::CancelSessionResponse>, Status> {
-        let call = call(&request);
+        let (call, caller) = (call(&request), caller(&request));
         let work = async {
-            let session = unary_sessions::cancel(&self.shared, &call, request.into_inner()).await?;
+            let session = unary_sessions::cancel(&self.shared, &call, &caller?, request.into_inner()).await?;
             Ok(v1::CancelSessionResponse { session: Some(session) })
         };
         answer(&call, work).await

@@ -1,6 +1,10 @@
 //! What all calls share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lifesign_core::{
     matching::Reference,
@@ -11,17 +15,35 @@ use lifesign_core::{
 };
 use lifesign_proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use super::config::GrpcConfig;
 use crate::{
+    access::{Caller, Guard},
+    config::Retentions,
     convert,
     engine::{Busy, Engine, Job, Ticket},
-    sessions::{Clock, Memo, Store},
+    queue::Queue,
+    sessions::{Clock, ContentHash, Live},
     setup::Setup,
     status::Fault,
+    store::{MemoError, Slot, Store},
     video::decode::Decoders,
 };
+
+/// What the service keeps its memory in, and who says who may call.
+#[derive(Debug, Clone)]
+pub struct Backing {
+    /// Sessions, verdicts, work.
+    pub store: Store,
+    /// Who may call.
+    pub guard: Arc<Guard>,
+    /// Work that its caller does not wait for.
+    pub queue: Queue,
+    /// What is kept, and for how long.
+    pub retention: Arc<Retentions>,
+}
 
 /// Frames of one call or stream with the pool at a time: one at work and one waiting, so that a worker never idles
 /// between two frames of the same client, and no client takes the whole queue.
@@ -36,22 +58,24 @@ pub(super) enum Turn {
     Wait,
 }
 
+/// A call ends by its own time limit before another server may take its `request_id` over.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
 /// Bytes per permit of the media budget: a semaphore counts to 2^29 only on 32-bit machines.
 const BUDGET_UNIT: u64 = 1024;
 
 /// The state behind the service.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) setup: Arc<Setup>,
     pub(super) engine: Engine,
     pub(super) decoders: Decoders,
     pub(super) config: GrpcConfig,
-    pub(super) store: Store,
+    pub(super) backing: Backing,
     pub(super) clock: Clock,
-    pub(super) checked: Memo<v1::Verdict>,
-    /// Holds tokens in clear for as long as a repeated `CreateSession` must hand the same one out again.
-    pub(super) created: Memo<v1::CreateSessionResponse>,
-    pub(super) cancelled: Memo<v1::Session>,
+    pub(super) live: Live,
+    /// What goes on after its call: it is waited for when the server shuts down.
+    pub(super) open: TaskTracker,
     /// Fires when open streams must end now.
     pub(super) stop: CancellationToken,
     pub(super) inline_allowed: bool,
@@ -65,28 +89,69 @@ impl Shared {
         setup: Arc<Setup>,
         engine: Engine,
         config: GrpcConfig,
+        backing: Backing,
+        clock: Clock,
         inline_allowed: bool,
-        stop: CancellationToken,
     ) -> Self {
-        let sessions = config.sessions;
-        let remember = Duration::from_secs(sessions.remember_seconds);
         let units = usize::try_from(config.max_stream_media_bytes / BUDGET_UNIT).unwrap_or(usize::MAX);
         Self {
             pack: setup.pack.reference(),
             runtime: setup.runtime.describe(),
-            store: Store::new(sessions.max_sessions, remember),
-            clock: Clock::default(),
-            checked: Memo::new(sessions.max_remembered_requests, remember),
-            created: Memo::new(sessions.max_remembered_requests, remember),
-            cancelled: Memo::new(sessions.max_remembered_requests, remember),
+            backing,
+            clock,
+            live: Live::default(),
+            open: TaskTracker::new(),
             media_budget: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
             decoders: Decoders::new(setup.video.clone()),
             setup,
             engine,
             config,
-            stop,
+            stop: CancellationToken::new(),
             inline_allowed,
         }
+    }
+
+    /// The store.
+    pub(super) fn store(&self) -> &Store {
+        &self.backing.store
+    }
+
+    /// When a session under this policy, which ends now, is forgotten.
+    pub(super) fn forget_at(&self, policy: &str) -> SystemTime {
+        self.clock.now() + self.backing.retention.verdict(policy)
+    }
+
+    /// Whether the caller may have another check made under this policy; counts it.
+    pub(super) async fn spend(&self, caller: &Caller, policy: &str) -> Result<(), Fault> {
+        Ok(self.backing.guard.spend(caller, policy, self.clock.now()).await?)
+    }
+
+    /// The remembered answer of a call, or that of `call`, which is then remembered.
+    pub(super) async fn remembered<T, C, F>(
+        &self,
+        (caller, method, id): (&Caller, &'static str, Uuid),
+        content: ContentHash,
+        call: C,
+    ) -> Result<T, Fault>
+    where
+        T: prost::Message + Default,
+        C: FnOnce() -> F,
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let sessions = self.config.sessions;
+        let limit = sessions.max_remembered_requests;
+        let slot = Slot { owner: &caller.client, method, request_id: id, limit };
+        let lease = Duration::from_millis(self.config.unary_timeout_ms).saturating_add(LEASE_MARGIN);
+        let expires = self.clock.now() + Duration::from_secs(sessions.remember_seconds);
+        let call = || async { call().await.map(|answer| answer.encode_to_vec()) };
+        let answer = self.store().remembered(slot, content, lease, expires, &self.clock, call).await;
+        let answer = answer.map_err(|error| match error {
+            MemoError::Reused => Fault::RequestIdReused,
+            MemoError::Busy => Fault::Deadline,
+            MemoError::Store(error) => Fault::Store(error),
+            MemoError::Call(fault) => fault,
+        })?;
+        T::decode(answer.as_slice()).map_err(|_| Fault::Internal)
     }
 
     /// What a session of the core needs.

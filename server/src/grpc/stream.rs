@@ -31,19 +31,26 @@ use super::{
     wire::{Bounds, Inbox, Outbox, Wire},
 };
 use crate::{
+    access::Caller,
     convert,
     engine::{Analysed, EngineError, Job, Picture, Ticket},
     status::{Fault, StreamTimeout},
 };
 
 /// Drives a stream to its end. `client_limit` is the call's own deadline, where it has one.
-pub(super) async fn run(shared: Arc<Shared>, call: Call, inbox: Inbox, outbox: Outbox, client_limit: Option<Duration>) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    (call, caller): (Call, Option<Caller>),
+    inbox: Inbox,
+    outbox: Outbox,
+    client_limit: Option<Duration>,
+) {
     // The place for the last word is taken first, so that a full channel cannot swallow it.
     let Ok(last_word) = outbox.clone().try_reserve_owned() else { return };
     let lifetime = Duration::from_millis(shared.config.stream.lifetime_ms);
     let lifetime = client_limit.map_or(lifetime, |limit| limit.min(lifetime));
     let wire = Wire::new(&shared, inbox, outbox, lifetime);
-    match drive(&shared, &call, wire).await {
+    match drive(&shared, &call, caller.as_ref(), wire).await {
         Ok(()) => call.ended(Code::Ok, None),
         Err(fault) => {
             call.failed(&fault);
@@ -52,13 +59,13 @@ pub(super) async fn run(shared: Arc<Shared>, call: Call, inbox: Inbox, outbox: O
     }
 }
 
-async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), Fault> {
+async fn drive(shared: &Arc<Shared>, call: &Call, caller: Option<&Caller>, mut wire: Wire) -> Result<(), Fault> {
     let initial = Duration::from_millis(shared.config.stream.initial_timeout_ms);
     let start = match wire.bounds.within(initial, StreamTimeout::Initial, wire.inbox.read()).await?? {
         Some(up::Message::Start(start)) => start,
         Some(up::Message::Chunk(_) | up::Message::Finish(_)) | None => return Err(Fault::StartMissing),
     };
-    let opening = ActiveSession::open(shared, call, start, wire.bounds.ends);
+    let opening = ActiveSession::open(shared, call, caller, start, wire.bounds.ends);
     let active = wire.bounds.within(Duration::MAX, StreamTimeout::Lifetime, opening).await??;
     wire.bounds.cancelled = active.cancelled().clone();
     call.session(active.id());
@@ -87,7 +94,7 @@ async fn drive(shared: &Arc<Shared>, call: &Call, mut wire: Wire) -> Result<(), 
     let evidence = judged.until_evidence_is_complete(&mut wire).await?;
     let verdict = with_vendors(shared, &wire.bounds, &active, evidence).await?;
     call.vendors(&convert::vendor_results(&verdict.vendor_results));
-    let verdict = active.complete(&verdict)?;
+    let verdict = active.complete(&verdict).await?;
     call.decision(verdict.decision());
     wire.bounds.send(down::Message::Verdict(verdict)).await
 }

@@ -1,8 +1,9 @@
-//! `CreateSession`, `GetSession` and `CancelSession`.
+//! `CreateSession`, `GetSession`, `CancelSession` and `DeleteSession`.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lifesign_proto::v1;
+use uuid::Uuid;
 
 use super::{
     active::{new_session, with_reference},
@@ -11,13 +12,16 @@ use super::{
     shared::{Shared, Turn},
 };
 use crate::{
-    sessions::{MemoError, State, View, content_hash},
+    access::Caller,
+    sessions::content_hash,
     status::Fault,
+    store::{Deleted, VendorHolding, View},
 };
 
 pub(super) async fn create(
     shared: &Shared,
     call: &CallRecord,
+    caller: &Caller,
     mut request: v1::CreateSessionRequest,
     deadline: Instant,
 ) -> Result<v1::CreateSessionResponse, Fault> {
@@ -26,11 +30,13 @@ pub(super) async fn create(
     // Cheap where there is no picture, and hashing one takes milliseconds, which this thread does not have.
     let content = request.clone();
     let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
-    let (about, image) = new_session(shared, request.config.unwrap_or_default(), "config.reference")?;
+    let (about, image) = new_session(shared, caller, request.config.unwrap_or_default(), "config.reference")?;
     call.policy(&about.policy);
     let create = || async {
+        shared.spend(caller, &about.policy).await?;
         let about = with_reference(shared, call, about, image, Turn::Now, deadline).await?;
-        let created = shared.store.create(about, ttl, shared.clock.now())?;
+        let limit = shared.config.sessions.max_sessions;
+        let created = shared.store().create_session(about, ttl, limit, shared.clock.now()).await?;
         Ok(v1::CreateSessionResponse {
             session_id: created.id.to_string(),
             session_token: created.token.reveal().to_owned(),
@@ -42,7 +48,7 @@ pub(super) async fn create(
     let work = async {
         match id {
             None => create().await,
-            Some(id) => shared.created.answer(id, hash, shared.clock.now(), create).await.map_err(unremembered),
+            Some(id) => shared.remembered((caller, "CreateSession", id), hash, create).await,
         }
     };
     let response = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| Fault::Deadline)??;
@@ -52,9 +58,15 @@ pub(super) async fn create(
     Ok(response)
 }
 
-pub(super) fn get(shared: &Shared, call: &CallRecord, request: &v1::GetSessionRequest) -> Result<v1::Session, Fault> {
+pub(super) async fn get(
+    shared: &Shared,
+    call: &CallRecord,
+    caller: &Caller,
+    request: &v1::GetSessionRequest,
+) -> Result<v1::Session, Fault> {
     let id = request::session_id(&request.session_id)?;
-    let view = shared.store.get(id, shared.clock.now()).ok_or(Fault::SessionUnknown)?;
+    let now = shared.clock.now();
+    let view = shared.store().session(&caller.client, id, now).await?.ok_or(Fault::SessionUnknown)?;
     call.session(view.id);
     call.policy(&view.about.policy);
     Ok(session(view))
@@ -63,25 +75,68 @@ pub(super) fn get(shared: &Shared, call: &CallRecord, request: &v1::GetSessionRe
 pub(super) async fn cancel(
     shared: &Shared,
     call: &CallRecord,
+    caller: &Caller,
     mut request: v1::CancelSessionRequest,
 ) -> Result<v1::Session, Fault> {
     let request_id = request::request_id(&std::mem::take(&mut request.request_id))?;
     let hash = content_hash(request.clone());
     let id = request::session_id(&request.session_id)?;
-    let now = shared.clock.now();
-    let cancel = || async { shared.store.cancel(id, now).map(session).ok_or(Fault::SessionUnknown) };
+    let cancel = || async {
+        let now = shared.clock.now();
+        // The policy's own retention is not known before the session is read; of a cancelled one there is no verdict to keep.
+        let forget_at = now + Duration::from_secs(shared.config.sessions.remember_seconds);
+        let cancelled = shared.store().cancel_session(&caller.client, id, forget_at, now).await?;
+        shared.live.cancel(id);
+        shared.live.changed();
+        cancelled.map(session).ok_or(Fault::SessionUnknown)
+    };
     let session = match request_id {
         None => cancel().await,
-        Some(request_id) => shared.cancelled.answer(request_id, hash, now, cancel).await.map_err(unremembered),
+        Some(request_id) => shared.remembered((caller, "CancelSession", request_id), hash, cancel).await,
     }?;
     call.session(id);
     Ok(session)
 }
 
-fn unremembered(error: MemoError<Fault>) -> Fault {
-    match error {
-        MemoError::Reused => Fault::RequestIdReused,
-        MemoError::Call(fault) => fault,
+pub(super) async fn delete(
+    shared: &Shared,
+    call: &CallRecord,
+    caller: &Caller,
+    mut request: v1::DeleteSessionRequest,
+) -> Result<v1::DeletionReceipt, Fault> {
+    let request_id = request::request_id(&std::mem::take(&mut request.request_id))?;
+    let hash = content_hash(request.clone());
+    let id = request::session_id(&request.session_id)?;
+    let delete = || async {
+        let now = shared.clock.now();
+        let deleted = shared.store().delete_session(&caller.client, id, now).await?.ok_or(Fault::SessionUnknown)?;
+        shared.live.cancel(id);
+        shared.live.changed();
+        if let Err(error) = shared.store().erase_residue().await {
+            tracing::warn!(%error, "what was deleted may be left in the database's log for a while");
+        }
+        Ok(receipt(id, deleted, now))
+    };
+    let receipt = match request_id {
+        None => delete().await,
+        Some(request_id) => shared.remembered((caller, "DeleteSession", request_id), hash, delete).await,
+    }?;
+    call.session(id);
+    Ok(receipt)
+}
+
+fn receipt(id: Uuid, deleted: Deleted, now: SystemTime) -> v1::DeletionReceipt {
+    let holding = |holding: VendorHolding| v1::deletion_receipt::VendorHolding {
+        vendor: holding.vendor,
+        reference: holding.reference,
+        shows_picture: holding.shows_picture,
+    };
+    v1::DeletionReceipt {
+        session_id: id.to_string(),
+        delete_time: Some(now.into()),
+        verdict_erased: deleted.verdict,
+        media_erased: deleted.media,
+        vendors: deleted.vendors.into_iter().map(holding).collect(),
     }
 }
 
@@ -104,10 +159,12 @@ fn token_ttl(shared: &Shared, asked: Option<&prost_types::Duration>) -> Result<D
     Ok(asked)
 }
 
-fn session(view: View) -> v1::Session {
+/// A session as it goes over the wire.
+pub(super) fn session(view: View) -> v1::Session {
     v1::Session {
         session_id: view.id.to_string(),
-        state: state(view.state).into(),
+        state: view.state.wire().into(),
+        kind: view.about.kind.wire().into(),
         config: Some(v1::SessionConfig {
             policy: view.about.policy,
             client_reference: view.about.client_reference,
@@ -116,15 +173,6 @@ fn session(view: View) -> v1::Session {
         create_time: Some(view.created.into()),
         expire_time: Some(view.expires.into()),
         verdict: view.verdict,
-    }
-}
-
-fn state(state: State) -> v1::SessionState {
-    match state {
-        State::Pending => v1::SessionState::Pending,
-        State::Active => v1::SessionState::Active,
-        State::Completed => v1::SessionState::Completed,
-        State::Cancelled => v1::SessionState::Cancelled,
-        State::Expired => v1::SessionState::Expired,
+        external_id: view.about.external_id,
     }
 }

@@ -1,8 +1,9 @@
 //! Session tokens and nonces.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::{TryRngCore, rngs::OsRng};
 use sha2::{Digest, Sha256};
+
+use crate::keys::{self, KeyError};
 
 /// Bytes of a session's nonce.
 pub const NONCE_BYTES: usize = 32;
@@ -20,9 +21,9 @@ impl Token {
     /// A new one, from the system's random source.
     ///
     /// # Errors
-    /// What the system's random source said.
-    pub fn random() -> Result<Self, rand::rand_core::OsError> {
-        Ok(Self(URL_SAFE_NO_PAD.encode(random_bytes::<TOKEN_BYTES>()?)))
+    /// [`KeyError::Random`].
+    pub fn random() -> Result<Self, KeyError> {
+        Ok(Self(URL_SAFE_NO_PAD.encode(keys::random::<TOKEN_BYTES>()?)))
     }
 
     /// The text for the device.
@@ -30,7 +31,7 @@ impl Token {
         &self.0
     }
 
-    pub(super) fn hash(&self) -> TokenHash {
+    pub(crate) fn hash(&self) -> TokenHash {
         TokenHash::of_text(&self.0)
     }
 }
@@ -39,27 +40,22 @@ impl Token {
 /// the hash of what was sent, and nothing of the 256 random bits behind another hash. So no comparison of the secret
 /// itself happens anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct TokenHash([u8; 32]);
+pub(crate) struct TokenHash([u8; 32]);
 
 impl TokenHash {
     /// The hash of what a client sent; `None` where it is too long to be a token.
-    pub(super) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn of(text: &str) -> Option<Self> {
         (text.len() <= MAX_TEXT).then(|| Self::of_text(text))
+    }
+
+    /// For the store.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     fn of_text(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
-}
-
-/// Bytes from the system's random source.
-///
-/// # Errors
-/// What the source said.
-pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], rand::rand_core::OsError> {
-    let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

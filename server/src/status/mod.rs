@@ -15,9 +15,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
+    access::{Denied, Forbidden},
     engine::{Busy, EngineError},
     grpc::assembler::ChunkError,
-    sessions::{CreateError, OpenError},
+    store::{CreateError, OpenError, StoreError},
 };
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
@@ -161,6 +162,15 @@ pub enum Fault {
     /// The analysis failed for another reason than the media.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// The credentials open nothing, or too many wrong ones came.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The caller may not have this done, or has spent its quota.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The store failed.
+    #[error("the store cannot be used at the moment")]
+    Store(#[from] StoreError),
     /// A bug, or a pool that has lost its workers. The details are in the server's log.
     #[error("internal error")]
     Internal,

@@ -11,8 +11,9 @@ use super::{
     media::{frame_shape, video_shape},
 };
 use crate::{
+    access::{Denied, Forbidden},
     grpc::assembler::ChunkError,
-    sessions::{CreateError, OpenError},
+    store::{CreateError, OpenError},
 };
 
 impl Fault {
@@ -37,15 +38,18 @@ impl Fault {
             Fault::AfterFinish => Shape::new(Code::InvalidArgument, "MESSAGE_AFTER_FINISH").field("message"),
             Fault::Chunk(error) => chunk_shape(error),
             Fault::SessionUnknown => Shape::new(Code::NotFound, "SESSION_UNKNOWN"),
-            Fault::Token(error) => token_shape(*error),
+            Fault::Token(error) => token_shape(error),
             Fault::InlineNotAllowed => {
                 Shape::new(Code::FailedPrecondition, "INLINE_SESSION_NOT_ALLOWED").field("start.config")
             }
-            Fault::Create(CreateError::Full(full)) => Shape::new(Code::ResourceExhausted, "TOO_MANY_SESSIONS")
-                .meta("limit", full.limit)
-                .retry(full.retry_after)
-                .quota("sessions"),
-            Fault::Create(CreateError::Random(_)) => Shape::new(Code::Internal, "INTERNAL"),
+            Fault::Create(CreateError::Full { limit, retry_after }) => {
+                Shape::new(Code::ResourceExhausted, "TOO_MANY_SESSIONS")
+                    .meta("limit", limit)
+                    .retry(*retry_after)
+                    .quota("sessions")
+            }
+            Fault::Create(CreateError::Keys(_)) => Shape::new(Code::Internal, "INTERNAL"),
+            Fault::Create(CreateError::Store(_)) => store_shape(),
             Fault::Busy(busy) => Shape::new(Code::ResourceExhausted, "QUEUE_FULL")
                 .meta("workers", busy.workers)
                 .meta("queued", busy.queued)
@@ -66,6 +70,23 @@ impl Fault {
             Fault::SessionCancelled => Shape::new(Code::Cancelled, "SESSION_CANCELLED"),
             Fault::ShuttingDown => Shape::new(Code::Unavailable, "SHUTTING_DOWN").retry(QUOTA_RETRY),
             Fault::ClientGone => Shape::new(Code::Cancelled, "CLIENT_GONE"),
+            Fault::Denied(denied) => match denied {
+                Denied::Refused => Shape::new(Code::Unauthenticated, "UNAUTHENTICATED"),
+                Denied::TooManyTries { retry_after } => {
+                    Shape::new(Code::ResourceExhausted, "TOO_MANY_FAILED_ATTEMPTS").retry(*retry_after)
+                }
+                Denied::Store(_) => store_shape(),
+            },
+            Fault::Forbidden(forbidden) => match forbidden {
+                Forbidden::Policy => Shape::new(Code::PermissionDenied, "POLICY_NOT_ALLOWED").field("policy"),
+                Forbidden::Quota { window, limit, retry_after } => Shape::new(Code::ResourceExhausted, "QUOTA_SPENT")
+                    .meta("limit", limit)
+                    .meta("window", window)
+                    .retry(*retry_after)
+                    .quota("checks"),
+                Forbidden::Store(_) => store_shape(),
+            },
+            Fault::Store(_) => store_shape(),
             Fault::Core(error) => core_shape(error),
             Fault::Internal => Shape::new(Code::Internal, "INTERNAL"),
         }
@@ -74,6 +95,11 @@ impl Fault {
 
 /// How long to wait where nothing can be computed: about what a call takes.
 pub(super) const QUOTA_RETRY: Duration = Duration::from_secs(1);
+
+/// The store is there again in a while, or an operator has to look; a caller can but try again.
+fn store_shape() -> Shape {
+    Shape::new(Code::Unavailable, "STORE_UNAVAILABLE").retry(QUOTA_RETRY)
+}
 
 /// What a status is made of.
 pub(super) struct Shape {
@@ -165,12 +191,13 @@ fn policy_shape(error: &PolicyError) -> Shape {
     }
 }
 
-fn token_shape(error: OpenError) -> Shape {
+fn token_shape(error: &OpenError) -> Shape {
     match error {
         OpenError::Unknown => Shape::new(Code::NotFound, "SESSION_UNKNOWN"),
         OpenError::Used => Shape::new(Code::FailedPrecondition, "TOKEN_USED"),
         OpenError::Expired => Shape::new(Code::FailedPrecondition, "TOKEN_EXPIRED"),
         OpenError::Cancelled => Shape::new(Code::FailedPrecondition, "SESSION_CANCELLED"),
+        OpenError::Store(_) => store_shape(),
     }
 }
 
