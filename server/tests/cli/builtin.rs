@@ -35,12 +35,22 @@ fn the_samples_are_judged_with_nothing_to_fetch() {
 fn the_start_up_line_says_builtin() {
     let user = User::new();
     let mut child = user
-        .lifesign(["serve", "--onnxruntime", "off", "--workers", "1", "--grpc-addr", "127.0.0.1:0"])
+        .lifesign([
+            "serve",
+            "--onnxruntime",
+            "off",
+            "--workers",
+            "1",
+            "--grpc-addr",
+            "127.0.0.1:0",
+            "--http-addr",
+            "127.0.0.1:0",
+        ])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let announced = log.find(|line| line.contains("listening"));
+    let announced = log.find(|line| line.contains("listening;"));
     child.kill().unwrap();
     child.wait().unwrap();
     let announced = announced.expect("it listens");
@@ -52,7 +62,7 @@ fn whoever_asks_for_more_is_refused() {
     let user = User::new();
     let picture = user.sample("astronaut.jpg", "face.jpg");
     let picture = picture.to_str().unwrap();
-    for command in [vec!["serve", "--grpc-addr", "127.0.0.1:0"], vec!["check", picture]] {
+    for command in [vec!["serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"], vec!["check", picture]] {
         let output =
             user.lifesign(command).args(["--onnxruntime", "off", "--require-assurance", "open"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2));

@@ -12,6 +12,7 @@
 mod bench;
 mod builtin;
 mod check;
+mod clients;
 mod configuration;
 mod serve;
 mod support;

@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::{User, stderr};
 
-const COMMON: [&str; 5] = ["serve", "--onnxruntime", "off", "--workers", "1"];
+const COMMON: [&str; 7] = ["serve", "--onnxruntime", "off", "--workers", "1", "--http-addr", "127.0.0.1:0"];
 
 #[test]
 fn refusals_come_before_a_port_is_bound() {
@@ -52,7 +52,7 @@ fn a_signal_ends_it_in_order() {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let announced = log.find(|line| line.contains("listening")).expect("it listens");
+        let announced = log.find(|line| line.contains("listening;")).expect("it listens");
         for expected in ["127.0.0.1:", "rten", "CUSTOM", "presentation-attack-only"] {
             assert!(announced.contains(expected), "{expected} in {announced}");
         }
@@ -87,7 +87,7 @@ fn logs_can_be_json() {
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let announced = log.find(|line| line.contains("listening")).expect("it listens");
+    let announced = log.find(|line| line.contains("listening;")).expect("it listens");
     child.kill().unwrap();
     child.wait().unwrap();
     let object: serde_json::Value = serde_json::from_str(&announced).unwrap();

@@ -106,7 +106,7 @@ async fn credentials_are_checked_without_an_upload_and_live_with_one() {
 async fn a_missing_or_wrong_key_stops_the_start_with_the_settings_name() {
     let (user, vendor) = (Arc::new(User::new()), deepvue().await);
     configure(&user, &vendor);
-    let serve = ["serve", "--grpc-addr", "127.0.0.1:0"];
+    let serve = ["serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"];
     let wrong = run(&user, "another-secret", &serve).await;
     assert_eq!(wrong.status.code(), Some(2));
     let said = stderr(&wrong);

@@ -1,6 +1,7 @@
 //! A server on a free port, its models made by code, and the messages that tests send.
 
 use std::{
+    path::Path,
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -20,13 +21,17 @@ use lifesign_proto::v1::{
     self, liveness_service_client::LivenessServiceClient, stream_session_request as up, stream_session_response as down,
 };
 use lifesign_server::{
+    backing,
     config::Config,
     engine::{Engine, Judge},
-    grpc::{self, ServeError},
+    grpc::{ServeError, Service},
+    sessions::Clock,
     setup::{Policies, Setup, panel},
+    store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
@@ -95,12 +100,22 @@ pub(crate) struct Rig {
     pub(crate) hold: Arc<Hold>,
     shutdown: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ServeError>>>,
-    _pack: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// A server with the tiny pack and one policy, `test`: a liveness score on three frames, whatever the quality.
 pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Rig {
-    let (setup, config, folder) = setup(change);
+    start_on(None, change).await
+}
+
+/// Another server on the same store.
+pub(crate) async fn start_beside(rig: &Rig, change: impl FnOnce(&mut Config)) -> Rig {
+    start_on(Some(Arc::clone(&rig.folder)), change).await
+}
+
+async fn start_on(folder: Option<Arc<tempfile::TempDir>>, change: impl FnOnce(&mut Config)) -> Rig {
+    let (setup, config, own) = setup(change);
+    let folder = folder.unwrap_or_else(|| Arc::new(own));
     let hold = Arc::new(Hold::default());
     let (pack, runtime, gate) = (Arc::clone(&setup.pack), Arc::clone(&setup.runtime), Arc::clone(&hold));
     let engine = Engine::start_with(&config.engine, move || {
@@ -110,10 +125,26 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Rig {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (shutdown, told) = oneshot::channel::<()>();
-    let served = tokio::spawn(async move {
-        grpc::serve(Arc::new(setup), engine, &config.grpc, listener, async { drop(told.await) }).await
+    let service = service(setup, engine, &config, folder.path()).await;
+    let stop = CancellationToken::new();
+    let (queue, tidy) = (service.clone(), service.clone());
+    tokio::spawn({
+        let stop = stop.clone();
+        async move { tokio::join!(queue.run_queue(stop.clone()), tidy.tidy(stop)) }
     });
-    Rig { address, hold, shutdown: Some(shutdown), served: Some(served), _pack: folder }
+    let served = tokio::spawn(async move {
+        let _stop = stop.drop_guard();
+        service.serve(listener, None, async { drop(told.await) }).await
+    });
+    Rig { address, hold, shutdown: Some(shutdown), served: Some(served), folder }
+}
+
+/// The service, with its store in this folder.
+pub(crate) async fn service(setup: Setup, engine: Engine, config: &Config, folder: &Path) -> Service {
+    let clock = Clock::default();
+    let backing = backing::open(config, folder, clock).await.unwrap();
+    let inline = config.grpc.inline_sessions.unwrap_or(true);
+    Service::new(Arc::new(setup), engine, &config.grpc, backing, clock, inline).unwrap()
 }
 
 /// What [`start`] starts, not started.
@@ -165,6 +196,11 @@ impl Rig {
         assert_eq!(self.health("lifesign.v1.LivenessService").await, 1);
         let verdict = check(&mut self.client().await, image(LIVE)).await.unwrap();
         assert_eq!(verdict.decision(), v1::Decision::Accept);
+    }
+
+    /// A handle of one's own on the server's store.
+    pub(crate) async fn store(&self) -> Store {
+        backing::open_store(&Config::default(), self.folder.path()).await.unwrap()
     }
 
     /// Tells the server to stop.

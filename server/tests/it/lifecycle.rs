@@ -1,12 +1,9 @@
 //! Start, health, reflection, and an orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use lifesign_proto::v1;
-use lifesign_server::{
-    engine::Engine,
-    grpc::{self, ServeError},
-};
+use lifesign_server::{config::Config, engine::Engine};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
 use tonic::Code;
@@ -16,13 +13,12 @@ use crate::harness::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_program_path_serves() {
     // No stand-in here: the pool is started as `lifesign serve` starts it.
-    let (setup, config, _folder) = setup(|_| ());
+    let (setup, config, folder) = setup(|_| ());
     let engine = Engine::start(&setup, &config.engine).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move {
-        grpc::serve(Arc::new(setup), engine, &config.grpc, listener, std::future::pending()).await
-    });
+    let service = service(setup, engine, &config, folder.path()).await;
+    let server = tokio::spawn(async move { service.serve(listener, None, std::future::pending()).await });
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = Client::new(endpoint.connect().await.unwrap());
     let verdict = check(&mut client, image(LIVE)).await.unwrap();
@@ -112,15 +108,20 @@ async fn health_says_when_the_server_is_going() {
     rig.ended().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn listening_beyond_the_machine_needs_a_word() {
-    let (setup, mut config, _folder) = setup(|_| ());
-    let engine = Engine::start(&setup, &config.engine).unwrap();
-    let setup = Arc::new(setup);
-    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let refused = grpc::serve(Arc::clone(&setup), engine.clone(), &config.grpc, listener, async {}).await;
-    assert!(matches!(refused, Err(ServeError::Insecure(_))), "{refused:?}");
+#[test]
+fn listening_beyond_the_machine_needs_a_word() {
+    let mut config = Config::default();
+    for reachable in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
+        config.grpc.addr = reachable.parse().unwrap();
+        let refused = config.exposure().unwrap_err().to_string();
+        assert!(refused.contains("grpc") && refused.contains("TLS"), "{refused}");
+        assert!(config.access_required(), "whoever is reachable asks who calls");
+    }
     config.grpc.insecure = true;
-    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-    grpc::serve(setup, engine, &config.grpc, listener, async {}).await.unwrap();
+    let said = config.exposure().unwrap();
+    assert!(said[0].contains("INSECURE"), "{said:?}");
+    config.http.addr = "0.0.0.0:8080".parse().unwrap();
+    assert!(config.exposure().unwrap_err().to_string().contains("http"));
+    config.http.enabled = false;
+    assert_eq!(config.exposure().unwrap().len(), 1);
 }

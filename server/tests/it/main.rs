@@ -8,8 +8,10 @@
     reason = "a test's helpers fail the test in the same way as the test itself"
 )]
 
+mod callers;
 mod check_media;
 mod clips;
+mod durable;
 mod fakes;
 mod harness;
 mod hostile;
