@@ -26,7 +26,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{Any, AnyPool, Executor, Transaction, any::AnyPoolOptions, migrate::Migrator};
+use sqlx::{
+    Any, AnyPool, ConnectOptions, Executor, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::Migrator,
+};
 use uuid::Uuid;
 
 pub use audit::{AuditEvent, AuditLine, AuditRow};
@@ -110,6 +114,10 @@ impl Store {
             Dialect::Sqlite => SQLITE_CONNECTIONS,
             Dialect::Postgres => config.max_connections,
         };
+        // The driver would log every statement, the tables' whole making among them; what goes into a log is chosen here.
+        let options: AnyConnectOptions =
+            url.text.parse().map_err(|error| StoreError::Connect(StoreError::without_address(error)))?;
+        let options = options.disable_statement_logging();
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
@@ -124,7 +132,7 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect(&url.text)
+            .connect_with(options)
             .await
             .map_err(|error| StoreError::Connect(StoreError::without_address(error)))?;
         match dialect {
