@@ -35,7 +35,7 @@ impl StoreConfig {
     /// Whether several servers may share it.
     ///
     /// # Errors
-    /// As [`StoreConfig::resolve`].
+    /// [`StoreError::Address`], or [`StoreError::Folder`] where `url_file` cannot be read.
     pub fn is_shared(&self, home: &Path) -> Result<bool, StoreError> {
         Ok(self.resolve(home)?.dialect == Dialect::Postgres)
     }
