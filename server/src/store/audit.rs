@@ -31,8 +31,12 @@ pub enum AuditEvent {
     ClientRevoked,
     /// A client got another secret.
     SecretAdded,
-    /// A client's secret was revoked.
+    /// A client's secret was revoked, or was given an end.
     SecretRevoked,
+    /// A client may come by another name in a certificate.
+    IdentityAdded,
+    /// Where a client's verdicts are announced was set.
+    WebhookSet,
 }
 
 impl AuditEvent {
@@ -48,6 +52,8 @@ impl AuditEvent {
             AuditEvent::ClientRevoked => "client_revoked",
             AuditEvent::SecretAdded => "secret_added",
             AuditEvent::SecretRevoked => "secret_revoked",
+            AuditEvent::IdentityAdded => "identity_added",
+            AuditEvent::WebhookSet => "webhook_set",
         }
     }
 }

@@ -74,13 +74,4 @@ impl Store {
             secret: SecretRow::read(&row)?,
         }))
     }
-
-    /// Forgets tokens that are over; how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_tokens(&self, now: SystemTime) -> Result<u64, StoreError> {
-        let text = "DELETE FROM access_tokens WHERE expires <= $1";
-        Ok(sqlx::query(text).bind(millis(now)).execute(self.pool()).await?.rows_affected())
-    }
 }

@@ -4,9 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use super::{Store, StoreError, millis, time};
 
-/// How long the counts of windows that are over are kept. Servers' clocks may differ by a little, so not to the last second.
-const KEPT: Duration = Duration::from_secs(2 * 24 * 3600);
-
 /// A span of time over which checks are counted. It begins when the clock says so (UTC), not with the first check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
@@ -102,15 +99,5 @@ impl Store {
         let query = sqlx::query_scalar(text).bind(client).bind(window.unit()).bind(window.start(now));
         let used: Option<i64> = query.fetch_optional(self.pool()).await?;
         Ok(u64::try_from(used.unwrap_or_default()).unwrap_or_default())
-    }
-
-    /// Forgets the counts of windows that are over; how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_usage(&self, now: SystemTime) -> Result<u64, StoreError> {
-        let before = millis(now).saturating_sub(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX));
-        let text = "DELETE FROM client_usage WHERE start < $1";
-        Ok(sqlx::query(text).bind(before).execute(self.pool()).await?.rows_affected())
     }
 }

@@ -230,9 +230,9 @@ async fn windows_are_those_of_the_clock_and_forgotten_when_they_are_over() {
     for place in places("windows_are_those_of_the_clock_and_forgotten_when_they_are_over").await {
         let (store, now) = (&place.store, noon());
         store.spend("kyc", 9, 9, now).await.unwrap();
-        assert_eq!(store.forget_usage(now + HOUR * 24).await.unwrap(), 0);
+        assert_eq!(store.sweep(&|_| HOUR, now + HOUR * 24).await.unwrap().usage, 0);
         assert_eq!(store.used("kyc", Window::Day, now).await.unwrap(), 1);
-        assert_eq!(store.forget_usage(now + HOUR * 72).await.unwrap(), 2);
+        assert_eq!(store.sweep(&|_| HOUR, now + HOUR * 72).await.unwrap().usage, 2);
         assert_eq!(store.used("kyc", Window::Day, now).await.unwrap(), 0);
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{Any, Transaction};
 use super::{ClientError, MAX_POLICY, SecretRow, hex, is_client_id};
 use crate::{
     access::identity,
-    store::{Store, StoreError, millis},
+    store::{AuditEvent, AuditLine, Store, StoreError, audit, millis},
 };
 
 /// A client to be added.
@@ -77,7 +77,7 @@ impl Store {
         if added.rows_affected() == 0 {
             return Err(ClientError::Taken);
         }
-        audit(&mut tx, now, &new.id, "client_added", "").await?;
+        audit(&mut tx, now, &new.id, AuditEvent::ClientAdded, "").await?;
         if let Some((hash, expires)) = &new.secret {
             insert_secret(&mut tx, &new.id, hash, *expires, now).await?;
         }
@@ -101,7 +101,7 @@ impl Store {
         sqlx::query("DELETE FROM access_tokens WHERE client = $1").bind(id).execute(&mut *tx).await?;
         // The certificate may be another client's from now on.
         sqlx::query("DELETE FROM client_identities WHERE client = $1").bind(id).execute(&mut *tx).await?;
-        audit(&mut tx, now, id, "client_revoked", "").await?;
+        audit(&mut tx, now, id, AuditEvent::ClientRevoked, "").await?;
         Ok(tx.commit().await?)
     }
 
@@ -144,7 +144,7 @@ impl Store {
                 let text = "UPDATE client_secrets SET expires = $2 WHERE hash = $1";
                 sqlx::query(text).bind(secret.hash.to_vec()).bind(millis(until)).execute(&mut *tx).await?;
                 let grace = until.duration_since(now).unwrap_or_default().as_secs();
-                audit(&mut tx, now, id, "secret_revoked", &format!("{prefix} in {grace} s")).await?;
+                audit(&mut tx, now, id, AuditEvent::SecretRevoked, &format!("{prefix} in {grace} s")).await?;
             }
             ended.push(prefix);
         }
@@ -189,7 +189,7 @@ impl Store {
         let mut tx = self.hold(id).await?;
         let text = "UPDATE clients SET webhook_url = $2, webhook_key = $3 WHERE id = $1";
         sqlx::query(text).bind(id).bind(url).bind(sealed.to_vec()).execute(&mut *tx).await?;
-        audit(&mut tx, now, id, "webhook_set", if url.is_empty() { "off" } else { "on" }).await?;
+        audit(&mut tx, now, id, AuditEvent::WebhookSet, if url.is_empty() { "off" } else { "on" }).await?;
         Ok(tx.commit().await?)
     }
 
@@ -225,7 +225,7 @@ async fn insert_secret(
     let expires = expires.map_or(0, millis);
     sqlx::query(text).bind(hash.to_vec()).bind(id).bind(millis(now)).bind(expires).execute(&mut **tx).await?;
     let secret = SecretRow { hash: *hash, client: id.to_owned(), created: now, expires: None, revoked: None };
-    audit(tx, now, id, "secret_added", &secret.prefix()).await
+    audit(tx, now, id, AuditEvent::SecretAdded, &secret.prefix()).await
 }
 
 async fn revoke(tx: &mut Transaction<'static, Any>, secret: &SecretRow, now: SystemTime) -> Result<(), StoreError> {
@@ -233,7 +233,7 @@ async fn revoke(tx: &mut Transaction<'static, Any>, secret: &SecretRow, now: Sys
     sqlx::query(text).bind(secret.hash.to_vec()).bind(millis(now)).execute(&mut **tx).await?;
     let text = "DELETE FROM access_tokens WHERE secret = $1";
     sqlx::query(text).bind(secret.hash.to_vec()).execute(&mut **tx).await?;
-    audit(tx, now, &secret.client, "secret_revoked", &secret.prefix()).await
+    audit(tx, now, &secret.client, AuditEvent::SecretRevoked, &secret.prefix()).await
 }
 
 async fn insert_identity(
@@ -251,18 +251,16 @@ async fn insert_identity(
     }
     // The name may be a person's; its kind is not.
     let kind = name.split(':').next().unwrap_or_default();
-    Ok(audit(tx, now, id, "identity_added", kind).await?)
+    Ok(audit(tx, now, id, AuditEvent::IdentityAdded, kind).await?)
 }
 
 async fn audit(
     tx: &mut Transaction<'static, Any>,
     now: SystemTime,
     owner: &str,
-    event: &'static str,
+    event: AuditEvent,
     detail: &str,
 ) -> Result<(), StoreError> {
-    let text = "INSERT INTO audit (at, owner, event, session_id, policy, policy_version, pack, decision, detail) \
-                VALUES ($1, $2, $3, '', '', '', '', '', $4)";
-    sqlx::query(text).bind(millis(now)).bind(owner).bind(event).bind(detail).execute(&mut **tx).await?;
-    Ok(())
+    let line = AuditLine { detail: detail.to_owned(), ..AuditLine::of_client(event, owner) };
+    audit::append(&mut **tx, &line, now).await
 }
