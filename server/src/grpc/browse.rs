@@ -7,7 +7,7 @@ use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval, sleep},
 };
-use tonic::{Code, Status};
+use tonic::Status;
 use uuid::Uuid;
 
 use super::{calls::Call, request, shared::Shared, unary_sessions::session};
@@ -81,13 +81,9 @@ pub(super) async fn watch(
     session_id: String,
     replies: mpsc::Sender<Result<v1::WatchSessionResponse, Status>>,
 ) {
-    match follow(&shared, &call, &caller, &session_id, &replies).await {
-        Ok(()) => call.ended(Code::Ok, None),
-        Err(fault) => {
-            call.failed(&fault);
-            // A client that has left needs no last word.
-            let _ = replies.send(Err(fault.status())).await;
-        }
+    if let Err(fault) = call.told(follow(&shared, &call, &caller, &session_id, &replies).await) {
+        // A client that has left needs no last word.
+        let _ = replies.send(Err(fault.status())).await;
     }
 }
 

@@ -58,6 +58,15 @@ impl CallRecord {
         });
     }
 
+    /// It ended with this answer, which is given back.
+    pub(super) fn told<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        match &answer {
+            Ok(_) => self.ended(Code::Ok, None),
+            Err(fault) => self.failed(fault),
+        }
+        answer
+    }
+
     /// It ended with a fault.
     pub(super) fn failed(&self, fault: &Fault) {
         self.ended(fault.code(), Some(fault.reason()));

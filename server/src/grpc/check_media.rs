@@ -28,17 +28,16 @@ use super::{
 use crate::{
     access::Caller,
     engine::{EngineError, Job, Media, Picture, Ticket},
-    sessions::content_hash,
     status::Fault,
 };
 
 /// The media of a request, checked.
-enum Checked {
+pub(super) enum Checked {
     Frames { kind: MediaKind, items: Vec<Item> },
     Video(AdmittedVideo),
 }
 
-struct Item {
+pub(super) struct Item {
     /// The path of its `Image` in the request.
     path: String,
     media: Media,
@@ -60,6 +59,14 @@ pub(super) struct Presentation {
     pub(super) reference: Option<v1::Image>,
     /// The caller's own reference; empty where there is none.
     pub(super) client_reference: String,
+}
+
+impl Presentation {
+    /// What a request brings, under its policy.
+    pub(super) fn of(policy: Arc<Policy>, request: v1::CheckMediaRequest) -> Self {
+        let v1::CheckMediaRequest { media, reference, client_reference, .. } = request;
+        Self { policy, media, reference, client_reference }
+    }
 }
 
 /// Judges the request's media; a `request_id` that was answered before gets the same verdict again.
@@ -104,21 +111,9 @@ async fn answer(
     request: v1::CheckMediaRequest,
     deadline: Instant,
 ) -> Result<v1::Verdict, Fault> {
-    // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
-    let hash = match id {
-        Some(_) => {
-            let content = request.clone();
-            Some(tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?)
-        }
-        None => None,
-    };
-    let v1::CheckMediaRequest { media, reference, client_reference, .. } = request;
-    let presentation = Presentation { policy, media, reference, client_reference };
-    let judge = || check(shared, call, caller, presentation, deadline);
-    match (id, hash) {
-        (Some(id), Some(hash)) => shared.remembered((caller, "CheckMedia", id), hash, judge).await,
-        _ => judge().await,
-    }
+    let content = request.clone();
+    let judge = || check(shared, call, caller, Presentation::of(policy, request), deadline);
+    shared.remembered((caller, "CheckMedia", id), content, judge).await
 }
 
 /// Judges a presentation for a caller who waits, and keeps of it what its policy's retention says.
@@ -147,7 +142,10 @@ pub(super) async fn judge(
     let asked = Asked { shared, call, started: Instant::now(), deadline };
     let started = asked.started;
     let image = ReferenceImage::read(shared, "reference", reference)?;
-    let media = checked(shared, call, media).await?;
+    if let Some(check_media_request::Media::Video(video)) = &media {
+        call.received(video.data.len() as u64);
+    }
+    let media = checked(shared, media).await?;
     let mut kept = Kept::new(shared, &policy);
     if let Some(image) = &image {
         kept.reference(image.media());
@@ -220,11 +218,8 @@ async fn judge_frames(
     }
 }
 
-async fn checked(
-    shared: &Shared,
-    call: &CallRecord,
-    media: Option<check_media_request::Media>,
-) -> Result<Checked, Fault> {
+/// Checks media as far as they can be without decoding them.
+pub(super) async fn checked(shared: &Shared, media: Option<check_media_request::Media>) -> Result<Checked, Fault> {
     match media {
         None => Err(Fault::field("media", "MEDIA_MISSING", "one of `image`, `frames` and `video` must be set")),
         Some(check_media_request::Media::Image(image)) => {
@@ -237,30 +232,10 @@ async fn checked(
         }
         Some(check_media_request::Media::Video(v1::Video { data, media_type })) => {
             let declared = request::video_type("video", &media_type)?;
-            call.received(data.len() as u64);
             let video = VideoFile { field: "video.data", data, declared }.admit(shared).await?;
             Ok(Checked::Video(video))
         }
     }
-}
-
-/// Media that will be judged later, checked as far as they can be without decoding them: what is hopeless is refused while its
-/// sender listens.
-pub(super) async fn admissible(
-    shared: &Shared,
-    media: Option<check_media_request::Media>,
-) -> Result<Option<check_media_request::Media>, Fault> {
-    let limits = &shared.setup.limits;
-    match media.clone() {
-        None => return Err(Fault::field("media", "MEDIA_MISSING", "one of `image`, `frames` and `video` must be set")),
-        Some(check_media_request::Media::Image(image)) => drop(item("image".to_owned(), image, limits)?),
-        Some(check_media_request::Media::Frames(list)) => drop(frames(list, shared.config.max_frames, limits)?),
-        Some(check_media_request::Media::Video(v1::Video { data, media_type })) => {
-            let declared = request::video_type("video", &media_type)?;
-            drop(VideoFile { field: "video.data", data, declared }.admit(shared).await?);
-        }
-    }
-    Ok(media)
 }
 
 fn frames(list: v1::FrameList, max_frames: u32, limits: &FrameLimits) -> Result<Vec<Item>, Fault> {

@@ -53,15 +53,6 @@ impl Counter {
     }
 }
 
-/// What came of a call, for the log.
-fn tell<T>(call: &CallRecord, answer: Result<T, Fault>) -> Result<T, Fault> {
-    match &answer {
-        Ok(_) => call.ended(tonic::Code::Ok, None),
-        Err(fault) => call.failed(fault),
-    }
-    answer
-}
-
 #[tonic::async_trait]
 impl Desk for Counter {
     async fn check(&self, ask: Ask) -> Result<Outcome, Fault> {
@@ -77,7 +68,7 @@ impl Desk for Counter {
             call.vendors(&verdict.vendor_results);
             Ok(outcome(verdict))
         };
-        tell(&call, work.await)
+        call.told(work.await)
     }
 
     async fn create(&self, ask: Ask) -> Result<String, Fault> {
@@ -88,8 +79,10 @@ impl Desk for Counter {
             let Presentation { policy, media, reference, client_reference } = presentation;
             let name = transaction_name()?;
             let policy = policy.reference().id.clone();
+            // What is hopeless is refused while its sender listens.
+            check_media::checked(shared, media.clone()).await?;
             let payload = v1::CheckMediaRequest {
-                media: check_media::admissible(shared, media).await?,
+                media,
                 reference,
                 policy: policy.clone(),
                 client_reference: client_reference.clone(),
@@ -117,7 +110,7 @@ impl Desk for Counter {
             shared.backing.queue.wake();
             Ok(name)
         };
-        tell(&call, work.await)
+        call.told(work.await)
     }
 
     async fn result(&self, caller: &Caller, reference_id: &str) -> Result<Progress, Fault> {
@@ -138,13 +131,13 @@ impl Desk for Counter {
                 }
             }
         };
-        tell(&call, work.await)
+        call.told(work.await)
     }
 }
 
 /// No picture is kept, so there is no address of one.
 fn outcome(verdict: v1::Verdict) -> Outcome {
-    Outcome { verdict, proof: None, proof_expires: None }
+    Outcome { verdict, proof: None }
 }
 
 /// A fresh name for a transaction.
@@ -199,13 +192,7 @@ impl Counter {
         }
         let request = v1::CheckMediaRequest::decode(job.payload.as_slice()).map_err(|_| Fault::MessageMalformed)?;
         let policy = request::policy(&shared.setup.policies, &job.about.policy)?;
-        let presentation = Presentation {
-            policy,
-            media: request.media,
-            reference: request.reference,
-            client_reference: job.about.client_reference.clone(),
-        };
-        let judging = check_media::judge(shared, call, presentation, Turn::Wait, deadline);
+        let judging = check_media::judge(shared, call, Presentation::of(policy, request), Turn::Wait, deadline);
         let judged = tokio::select! {
             judged = tokio::time::timeout_at(deadline.into(), judging) => judged.map_err(|_| Fault::Deadline)??,
             () = shared.stop.cancelled() => return Err(Fault::ShuttingDown),

@@ -10,7 +10,7 @@ use lifesign_proto::v1::{self, liveness_service_server::LivenessService};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     browse,
@@ -56,24 +56,9 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Fault> {
     request.extensions().get::<Caller>().cloned().ok_or(Fault::Denied(Denied::Refused))
 }
 
-/// A call that is refused before it is begun.
-fn refuse(call: &CallRecord, fault: &Fault) -> Status {
-    call.failed(fault);
-    fault.status()
-}
-
 /// Runs a unary method and says how it ended.
 async fn answer<T>(call: &CallRecord, work: impl Future<Output = Result<T, Fault>>) -> Result<Response<T>, Status> {
-    match work.await {
-        Ok(answer) => {
-            call.ended(Code::Ok, None);
-            Ok(Response::new(answer))
-        }
-        Err(fault) => {
-            call.failed(&fault);
-            Err(fault.status())
-        }
-    }
+    Ok(Response::new(call.told(work.await)?))
 }
 
 #[tonic::async_trait]
@@ -143,7 +128,7 @@ impl LivenessService for Liveness {
         request: Request<v1::WatchSessionRequest>,
     ) -> Result<Response<Self::WatchSessionStream>, Status> {
         let (call, caller) = (call(&request), caller(&request));
-        let caller = caller.map_err(|fault| refuse(&call, &fault))?;
+        let caller = caller.inspect_err(|fault| call.failed(fault))?;
         let (outbox, replies) = mpsc::channel(1);
         let (shared, id) = (Arc::clone(&self.shared), request.into_inner().session_id);
         tokio::spawn(browse::watch(shared, call, caller, id, outbox));

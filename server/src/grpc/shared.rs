@@ -14,7 +14,10 @@ use lifesign_core::{
     video::Container,
 };
 use lifesign_proto::v1;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -25,7 +28,7 @@ use crate::{
     convert,
     engine::{Busy, Engine, Job, Ticket},
     queue::Queue,
-    sessions::{Clock, ContentHash, Live},
+    sessions::{Clock, Content, Live, content_hash},
     setup::Setup,
     status::Fault,
     store::{MemoError, Slot, Store},
@@ -126,11 +129,12 @@ impl Shared {
         Ok(self.backing.guard.spend(caller, policy, self.clock.now()).await?)
     }
 
-    /// The remembered answer of a call, or that of `call`, which is then remembered.
+    /// The remembered answer of a call, or that of `call`, which is then remembered; without an `id` nothing is. `content` is the
+    /// request, which must be the same when the call is repeated.
     pub(super) async fn remembered<T, C, F>(
         &self,
-        (caller, method, id): (&Caller, &'static str, Uuid),
-        content: ContentHash,
+        (caller, method, id): (&Caller, &'static str, Option<Uuid>),
+        content: impl Content + 'static,
         call: C,
     ) -> Result<T, Fault>
     where
@@ -138,6 +142,9 @@ impl Shared {
         C: FnOnce() -> F,
         F: Future<Output = Result<T, Fault>>,
     {
+        let Some(id) = id else { return call().await };
+        // Hashing megabytes takes milliseconds, which the threads that serve sockets do not have.
+        let content = spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
         let sessions = self.config.sessions;
         let limit = sessions.max_remembered_requests;
         let slot = Slot { owner: &caller.client, method, request_id: id, limit };

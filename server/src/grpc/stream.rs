@@ -18,7 +18,6 @@ use lifesign_core::{
 };
 use lifesign_proto::v1::{self, stream_session_request as up, stream_session_response as down};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tonic::Code;
 
 use super::{
     active::ActiveSession,
@@ -50,12 +49,8 @@ pub(super) async fn run(
     let lifetime = Duration::from_millis(shared.config.stream.lifetime_ms);
     let lifetime = client_limit.map_or(lifetime, |limit| limit.min(lifetime));
     let wire = Wire::new(&shared, inbox, outbox, lifetime);
-    match drive(&shared, &call, caller.as_ref(), wire).await {
-        Ok(()) => call.ended(Code::Ok, None),
-        Err(fault) => {
-            call.failed(&fault);
-            last_word.send(Err(fault.status()));
-        }
+    if let Err(fault) = call.told(drive(&shared, &call, caller.as_ref(), wire).await) {
+        last_word.send(Err(fault.status()));
     }
 }
 

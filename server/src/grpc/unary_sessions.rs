@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     access::Caller,
-    sessions::content_hash,
     status::Fault,
     store::{Deleted, VendorHolding, View},
 };
@@ -27,9 +26,7 @@ pub(super) async fn create(
 ) -> Result<v1::CreateSessionResponse, Fault> {
     let id = request::request_id(&std::mem::take(&mut request.request_id))?;
     let ttl = token_ttl(shared, request.token_ttl.as_ref())?;
-    // Cheap where there is no picture, and hashing one takes milliseconds, which this thread does not have.
     let content = request.clone();
-    let hash = tokio::task::spawn_blocking(move || content_hash(content)).await.map_err(|_| Fault::Internal)?;
     let (about, image) = new_session(shared, caller, request.config.unwrap_or_default(), "config.reference")?;
     call.policy(&about.policy);
     let create = || async {
@@ -45,12 +42,7 @@ pub(super) async fn create(
             limits: Some(shared.media_limits()),
         })
     };
-    let work = async {
-        match id {
-            None => create().await,
-            Some(id) => shared.remembered((caller, "CreateSession", id), hash, create).await,
-        }
-    };
+    let work = shared.remembered((caller, "CreateSession", id), content, create);
     let response = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| Fault::Deadline)??;
     if let Ok(id) = response.session_id.parse() {
         call.session(id);
@@ -79,7 +71,6 @@ pub(super) async fn cancel(
     mut request: v1::CancelSessionRequest,
 ) -> Result<v1::Session, Fault> {
     let request_id = request::request_id(&std::mem::take(&mut request.request_id))?;
-    let hash = content_hash(request.clone());
     let id = request::session_id(&request.session_id)?;
     let cancel = || async {
         let now = shared.clock.now();
@@ -90,10 +81,7 @@ pub(super) async fn cancel(
         shared.live.changed();
         cancelled.map(session).ok_or(Fault::SessionUnknown)
     };
-    let session = match request_id {
-        None => cancel().await,
-        Some(request_id) => shared.remembered((caller, "CancelSession", request_id), hash, cancel).await,
-    }?;
+    let session = shared.remembered((caller, "CancelSession", request_id), request, cancel).await?;
     call.session(id);
     Ok(session)
 }
@@ -105,7 +93,6 @@ pub(super) async fn delete(
     mut request: v1::DeleteSessionRequest,
 ) -> Result<v1::DeletionReceipt, Fault> {
     let request_id = request::request_id(&std::mem::take(&mut request.request_id))?;
-    let hash = content_hash(request.clone());
     let id = request::session_id(&request.session_id)?;
     let delete = || async {
         let now = shared.clock.now();
@@ -117,10 +104,7 @@ pub(super) async fn delete(
         }
         Ok(receipt(id, deleted, now))
     };
-    let receipt = match request_id {
-        None => delete().await,
-        Some(request_id) => shared.remembered((caller, "DeleteSession", request_id), hash, delete).await,
-    }?;
+    let receipt = shared.remembered((caller, "DeleteSession", request_id), request, delete).await?;
     call.session(id);
     Ok(receipt)
 }

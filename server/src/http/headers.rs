@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use tonic_types::StatusExt;
 
 use super::Peer;
@@ -65,10 +65,19 @@ pub(super) fn retry_after(fault: &Fault) -> Option<Duration> {
 }
 
 /// Writes `Retry-After` in whole seconds, rounded up: who comes a moment too early is turned away again.
-pub(super) fn come_back(response: &mut Response, after: Option<Duration>) {
+fn come_back(response: &mut Response, after: Option<Duration>) {
     let Some(after) = after else { return };
     let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+}
+
+/// What goes with a refusal whatever its body is: when to come back, and which method there is where another was used.
+pub(super) fn refusal(mut response: Response, after: Option<Duration>) -> Response {
+    come_back(&mut response, after);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
 }
 
 /// Keeps caches from keeping a reply that holds a token, or the address of a picture.

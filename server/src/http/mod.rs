@@ -7,7 +7,7 @@
 pub mod deepvue;
 pub mod facia;
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc};
 
 use lifesign_proto::v1;
 
@@ -45,10 +45,8 @@ pub enum Progress {
 pub struct Outcome {
     /// The verdict.
     pub verdict: v1::Verdict,
-    /// An address of the best frame that works until `proof_expires`, where the policy keeps one.
+    /// An address of the best frame that works for a while, where the policy keeps one.
     pub proof: Option<String>,
-    /// See `proof`.
-    pub proof_expires: Option<SystemTime>,
 }
 
 /// What an endpoint can have done. Quotas, policies that a client may not use, limits on media and on concurrent work, time-outs: all of

@@ -19,11 +19,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 /// The enabled endpoints. `max_requests`: at work at a time; each may hold a whole upload, so those beyond are refused before theirs is
 /// read.
 pub fn router(door: Door, max_requests: u32) -> Router {
-    let config = Arc::clone(&door.config);
-    let routes =
-        [(config.facia.enabled, facia::routes as fn(Door) -> Router), (config.deepvue.enabled, deepvue::routes)];
-    let enabled = routes.into_iter().filter(|(enabled, _)| *enabled);
-    let router = enabled.fold(Router::new(), |router, (_, routes)| router.merge(routes(door.clone())));
+    let router = facia::routes(door.clone()).merge(deepvue::routes(door));
     let permits = usize::try_from(max_requests).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
     router.layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(permits)), one_of_few))
 }

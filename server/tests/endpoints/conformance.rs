@@ -17,6 +17,7 @@ use lifesign_core::{
     verdict::{AttackKind, CheckState, QualityFault, VendorOutcome},
     video::Container,
 };
+use lifesign_e2e::vendors::put_over;
 use lifesign_proto::v1::{self, CheckState as Wire, Decision, VendorRole};
 use lifesign_server::{
     access::{Denied, Forbidden},
@@ -44,17 +45,6 @@ fn settings(rig: &Rig, id: &str, changes: Value) -> Value {
     }
     put_over(&mut settings, changes);
     settings
-}
-
-fn put_over(settings: &mut Value, changes: Value) {
-    match (settings, changes) {
-        (Value::Object(table), Value::Object(changes)) => {
-            for (name, change) in changes {
-                put_over(table.entry(name).or_insert(Value::Null), change);
-            }
-        }
-        (value, change) => *value = change,
-    }
 }
 
 fn client(rig: &Rig, id: &str, changes: Value) -> Box<dyn Vendor> {

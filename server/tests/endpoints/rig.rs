@@ -332,7 +332,7 @@ pub(crate) fn outcome(decision: Decision, attack: CheckState, deepfake: CheckSta
         session_id: "6b0b7f0e-6a5c-4a57-9d0e-0d8e4c1a0d57".into(),
         ..v1::Verdict::default()
     };
-    Outcome { verdict, proof: None, proof_expires: None }
+    Outcome { verdict, proof: None }
 }
 
 pub(crate) fn live() -> Result<Outcome, Fault> {

@@ -223,7 +223,7 @@ impl Fake {
 }
 
 /// Puts what was configured over the defaults, table by table.
-fn put_over(settings: &mut Value, changes: Value) {
+pub fn put_over(settings: &mut Value, changes: Value) {
     match (settings, changes) {
         (Value::Object(table), Value::Object(changes)) => {
             for (name, change) in changes {

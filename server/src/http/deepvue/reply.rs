@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use jiff::Timestamp;
 use lifesign_core::verdict::CheckId;
 use lifesign_proto::v1::{self, Decision};
@@ -181,15 +181,11 @@ impl Complaint {
 
 impl IntoResponse for Complaint {
     fn into_response(self) -> Response {
-        let mut response = match self.kind {
+        let response = match self.kind {
             Kind::Detail(detail) => (self.status, Json(json!({"detail": detail}))).into_response(),
             Kind::Checked(checked) => (self.status, Json(checked)).into_response(),
         };
-        headers::come_back(&mut response, self.retry_after);
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
-        response
+        headers::refusal(response, self.retry_after)
     }
 }
 

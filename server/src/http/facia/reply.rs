@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use lifesign_core::verdict::CheckId;
 use lifesign_proto::v1;
 use serde::Serialize;
@@ -165,12 +165,8 @@ impl IntoResponse for Complaint {
     fn into_response(self) -> Response {
         let none: [(); 0] = [];
         let envelope = Envelope { status: false, message: &self.message, result: none };
-        let mut response = (self.status, Json(envelope)).into_response();
-        headers::come_back(&mut response, self.retry_after);
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
-        response
+        let response = (self.status, Json(envelope)).into_response();
+        headers::refusal(response, self.retry_after)
     }
 }
 
