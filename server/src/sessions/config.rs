@@ -14,9 +14,9 @@ pub struct SessionsConfig {
     /// How long an ended session, and the answer to a `request_id`, are remembered, in seconds: 15 minutes, so that a
     /// backend that was restarted can still read the verdict.
     pub remember_seconds: u64,
-    /// Sessions that may be open or remembered at a time. One takes a few kilobytes, most of it the verdict.
+    /// Sessions of a kind (streams, transactions) that may be open at a time, on all servers that share the store.
     pub max_sessions: u32,
-    /// Answers remembered by `request_id` per method; the oldest goes when there are more.
+    /// Answers remembered by `request_id` for each API client; the oldest goes when there are more.
     pub max_remembered_requests: u32,
 }
 
